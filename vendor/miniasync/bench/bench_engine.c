@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bench_engine.c -- the copy engine and each of its kernels against libc
+ *
+ * usage: bench_engine [copy] [misaligned] [fill] [move] [alias] [durable]
+ *
+ * For people, one table a section; no argument means all of them. A row is
+ * one size: libc in GB/s, the others as multiples of libc's speed. The entries
+ * of a row are timed in turn, many times over, and medians are compared, since
+ * a shared machine changes its speed from second to second. Each timed run
+ * follows one of its own kind, so that no kernel inherits another's caches.
+ * All memory has been written before, with bytes other than zero.
+ */
+
+#define _GNU_SOURCE
+
+#include <libminiasync/vdm.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "cputopo.h"
+#include "engine.h"
+#include "engine_kernels.h"
+#include "flush.h"
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define MAX_SIZE (256 * MIB)
+#define SLACK (64 * KIB)
+#define MAX_ENTRIES 12
+#define MAX_ROUNDS 64
+
+/* One thing to time: a function, and what the kernels among them are of. */
+struct entry {
+	const char *name;
+	void (*run)(const struct entry *entry, char *dst, const char *src,
+		size_t n);
+	const struct ma__kernels *kernels;
+	uint64_t flags;
+};
+
+static uint64_t
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+static void
+libc_copy(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	memcpy(dst, src, n);
+	if (entry->flags & VDM_F_MEM_DURABLE)
+		ma__flush(dst, n);
+}
+
+static void
+libc_move(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	(void)entry;
+	memmove(dst, src, n);
+}
+
+static void
+libc_fill(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	(void)src;
+	memset(dst, 0x5a, n);
+	if (entry->flags & VDM_F_MEM_DURABLE)
+		ma__flush(dst, n);
+}
+
+static void
+engine_copy(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	ma__copy(dst, src, n, n, entry->flags);
+}
+
+static void
+engine_move(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	ma__move(dst, src, n, n, entry->flags);
+}
+
+static void
+engine_fill(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	(void)src;
+	ma__fill(dst, 0x5a, n, n, entry->flags);
+}
+
+/* The kernels themselves; ends that they do not take are left out. */
+static void
+kernel_forward(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	entry->kernels->forward(dst, src, n);
+}
+
+static void
+kernel_backward(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	entry->kernels->backward(dst, src, n);
+}
+
+static void
+kernel_nt_forward(const struct entry *entry, char *dst, const char *src,
+	size_t n)
+{
+	const size_t skip = -(uintptr_t)dst % MA__NT_ALIGN;
+
+	entry->kernels->nt_forward(dst + skip, src + skip,
+		(n - skip) / MA__NT_UNIT * MA__NT_UNIT);
+}
+
+static void
+kernel_nt_backward(const struct entry *entry, char *dst, const char *src,
+	size_t n)
+{
+	const size_t skip = -(uintptr_t)dst % MA__NT_ALIGN;
+
+	entry->kernels->nt_backward(dst + skip, src + skip,
+		(n - skip) / MA__NT_UNIT * MA__NT_UNIT);
+}
+
+static void
+kernel_nt_fill(const struct entry *entry, char *dst, const char *src, size_t n)
+{
+	const size_t skip = -(uintptr_t)dst % MA__NT_ALIGN;
+
+	(void)src;
+	entry->kernels->nt_fill(dst + skip, 0x5a,
+		(n - skip) / MA__NT_UNIT * MA__NT_UNIT);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a;
+	const double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+/* Nanoseconds of one call of each entry: medians of interleaved rounds. */
+static void
+measure(const struct entry *entries, size_t count, char *dst, const char *src,
+	size_t n, double *ns)
+{
+	static double samples[MAX_ENTRIES][MAX_ROUNDS];
+	const size_t calls = n < 512 * KIB ? 512 * KIB / n : 1;
+	const size_t rounds = n <= 4 * MIB ? 41 : n <= 32 * MIB ? 21 : 9;
+	/* until the caches hold what this kernel leaves in them */
+	const size_t warm_ups = n <= 32 * MIB ? 3 : 1;
+
+	for (size_t round = 0; round < rounds; round++) {
+		/* Strides prime to their number vary the neighbours. */
+		const size_t stride = count % 5 != 0 && round % 2 ? 5 : 1;
+
+		for (size_t turn = 0; turn < count; turn++) {
+			const size_t i = (round + turn * stride) % count;
+			uint64_t start;
+
+			for (size_t call = 0; call < warm_ups; call++)
+				entries[i].run(&entries[i], dst, src, n);
+			start = now();
+			for (size_t call = 0; call < calls; call++)
+				entries[i].run(&entries[i], dst, src, n);
+			samples[i][round] =
+				(double)(now() - start) / (double)calls;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		ns[i] = median(samples[i], rounds);
+}
+
+static void
+print_header(const char *title, const struct entry *entries, size_t count)
+{
+	printf("\n%s\n%9s %7s", title, "KiB", "GB/s");
+	for (size_t i = 1; i < count; i++)
+		printf(" %9s", entries[i].name);
+	printf("\n");
+}
+
+static void
+print_row(const struct entry *entries, size_t count, char *dst, const char *src,
+	size_t n)
+{
+	double ns[MAX_ENTRIES];
+
+	measure(entries, count, dst, src, n, ns);
+	printf("%9zu %7.2f", n / KIB, (double)n / ns[0]);
+	for (size_t i = 1; i < count; i++)
+		printf(" %9.2f", ns[0] / ns[i]);
+	printf("\n");
+	fflush(stdout);
+}
+
+/* Adds an entry for each set of kernels that this machine can run. */
+static size_t
+add_kernels(struct entry *entries, size_t count, const char *what,
+	void (*run)(const struct entry *, char *, const char *, size_t))
+{
+	static const unsigned sets[] = {MA__CPU_SSE2, MA__CPU_AVX2};
+	static char names[64][16];
+	static size_t used;
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		if (!(ma__engine_config()->features & sets[i]))
+			continue;
+		entries[count].kernels = ma__kernels_choose(sets[i]);
+		snprintf(names[used], sizeof(names[used]), "%.7s%s",
+			entries[count].kernels->name, what);
+		entries[count].name = names[used++];
+		entries[count].run = run;
+		entries[count].flags = 0;
+		count++;
+	}
+	return count;
+}
+
+static const size_t sizes[] = {4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB,
+	2 * MIB, 4 * MIB, 6 * MIB, 8 * MIB, 10 * MIB, 12 * MIB, 16 * MIB,
+	24 * MIB, 32 * MIB, 64 * MIB, 128 * MIB, 256 * MIB};
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static void
+copies(const char *title, char *dst, const char *src)
+{
+	struct entry entries[MAX_ENTRIES] = {
+		{"libc", libc_copy, NULL, 0},
+		{"engine", engine_copy, NULL, 0},
+		{"hint", engine_copy, NULL, VDM_F_NO_CACHE_HINT},
+	};
+	size_t count = 3;
+
+	count = add_kernels(entries, count, "/nt", kernel_nt_forward);
+	count = add_kernels(entries, count, "/fw", kernel_forward);
+	count = add_kernels(entries, count, "/bw", kernel_backward);
+	print_header(title, entries, count);
+	for (size_t i = 0; i < SIZES; i++)
+		print_row(entries, count, dst, src, sizes[i]);
+}
+
+static void
+fills(char *dst)
+{
+	struct entry entries[MAX_ENTRIES] = {
+		{"libc", libc_fill, NULL, 0},
+		{"engine", engine_fill, NULL, 0},
+		{"hint", engine_fill, NULL, VDM_F_NO_CACHE_HINT},
+	};
+	size_t count = 3;
+
+	count = add_kernels(entries, count, "/nt", kernel_nt_fill);
+	print_header("fill", entries, count);
+	for (size_t i = 0; i < SIZES; i++)
+		print_row(entries, count, dst, NULL, sizes[i]);
+}
+
+/* Source and destination in one buffer, `shift` apart. */
+static void
+moves(char *buffer, size_t shift, bool up)
+{
+	struct entry entries[MAX_ENTRIES] = {
+		{"libc", libc_move, NULL, 0},
+		{"engine", engine_move, NULL, 0},
+	};
+	size_t count = 2;
+	char title[64];
+
+	snprintf(title, sizeof(title), "move %s by %zu bytes",
+		up ? "up" : "down", shift);
+	count = add_kernels(entries, count, "/nt",
+		up ? kernel_nt_backward : kernel_nt_forward);
+	print_header(title, entries, count);
+	for (size_t i = 2; i < SIZES; i++)
+		if (shift < sizes[i] && sizes[i] < MAX_SIZE)
+			print_row(entries, count, up ? buffer + shift : buffer,
+				up ? buffer : buffer + shift, sizes[i]);
+}
+
+static void
+durable(char *dst, const char *src)
+{
+	const struct entry entries[] = {
+		{"libc", libc_copy, NULL, VDM_F_MEM_DURABLE},
+		{"engine", engine_copy, NULL, VDM_F_MEM_DURABLE},
+		{"lc fill", libc_fill, NULL, VDM_F_MEM_DURABLE},
+		{"fill", engine_fill, NULL, VDM_F_MEM_DURABLE},
+	};
+
+	print_header("durable copy and fill (libc: and written back)", entries,
+		4);
+	for (size_t n = 256; n < 4 * KIB; n *= 2)
+		print_row(entries, 4, dst, src, n);
+	for (size_t i = 0; i < SIZES; i++)
+		print_row(entries, 4, dst, src, sizes[i]);
+}
+
+/*
+ * The speed of copies over distances close to a power of two, relative to
+ * libc's there and to the engine's own over distances a little larger that
+ * misalign them in the same way.
+ */
+static void
+aliasing(char *buffer)
+{
+	const struct entry entries[] = {
+		{"libc", libc_copy, NULL, 0}, {"engine", engine_copy, NULL, 0}};
+	const size_t alias_sizes[] = {
+		4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB};
+
+	printf("\naliasing: distance 2^k + d, k = 12..22, d = -64..64\n");
+	printf("%9s %7s %26s %26s\n", "KiB", "points",
+		"of unaliased: min p1 below", "of libc: min p1 below .85");
+	for (size_t s = 0; s < 5; s++) {
+		static double own[11 * 129], libc[11 * 129];
+		const size_t n = alias_sizes[s];
+		const double floor = n == 4 * KIB ? 0.5 : 0.6;
+		size_t points = 0, slow = 0, slower = 0;
+		double worst_k_d[2] = {0, 0};
+		double worst = 1e9;
+
+		for (int k = 12; k <= 22; k++) {
+			double base[64];
+
+			for (size_t low = 0; low < 64; low++) {
+				double some[6], ns[2];
+
+				for (size_t j = 0; j < 6; j++) {
+					measure(entries, 2, buffer + 8 * MIB,
+						buffer + 8 * MIB -
+							((size_t)1 << k) - 512 -
+							j * 256 - low,
+						n, ns);
+					some[j] = ns[1];
+				}
+				base[low] = median(some, 6);
+			}
+			for (int d = -64; d <= 64; d++) {
+				const size_t distance = (size_t)((1 << k) + d);
+				double ns[2];
+
+				if (n > distance)
+					continue;
+				measure(entries, 2, buffer + 8 * MIB,
+					buffer + 8 * MIB - distance, n, ns);
+				own[points] = base[(unsigned)d & 63] / ns[1];
+				libc[points] = ns[0] / ns[1];
+				if (own[points] < worst) {
+					worst = own[points];
+					worst_k_d[0] = k;
+					worst_k_d[1] = d;
+				}
+				slow += own[points] < floor;
+				slower += libc[points] < 0.85;
+				points++;
+			}
+		}
+		qsort(own, points, sizeof(own[0]), compare);
+		qsort(libc, points, sizeof(libc[0]), compare);
+		printf("%9zu %7zu %11.2f %5.2f %8zu %11.2f %5.2f %8zu"
+		       "   (worst k %.0f d %.0f)\n",
+			n / KIB, points, own[0], own[points / 100], slow,
+			libc[0], libc[points / 100], slower, worst_k_d[0],
+			worst_k_d[1]);
+		fflush(stdout);
+	}
+}
+
+static char *
+make_buffer(size_t size, int value)
+{
+	char *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (buffer == MAP_FAILED) {
+		perror("bench_engine: mmap");
+		exit(1);
+	}
+	memset(buffer, value, size);
+	return buffer;
+}
+
+static bool
+wanted(const char *section, int argc, char *argv[])
+{
+	bool is_wanted = argc < 2;
+
+	for (int i = 1; i < argc; i++)
+		is_wanted |= strcmp(argv[i], section) == 0;
+	return is_wanted;
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct ma__engine_config *config = ma__engine_config();
+	const char *const *names = ma__cpu_feature_names();
+	char *a = make_buffer(MAX_SIZE + SLACK, 0x31);
+	char *b = make_buffer(MAX_SIZE + SLACK, 0x32);
+
+	printf("features:");
+	for (unsigned i = 0; i < MA__CPU_COUNT; i++)
+		if (config->features & 1U << i)
+			printf(" %s", names[i]);
+	printf("\nkernels %s, write-back by %s\n",
+		config->kernels != NULL ? config->kernels->name : "libc",
+		ma__flush_name());
+	printf("caches %zu, %zu, %zu KiB; non-temporal from: copy %zu, with "
+	       "hint %zu, fill %zu, with hint %zu KiB\n",
+		config->l1d / KIB, config->l2 / KIB, config->l3 / KIB,
+		config->nt_copy_min / KIB, config->nt_copy_hint_min / KIB,
+		config->nt_fill_min / KIB, config->nt_fill_hint_min / KIB);
+
+	if (wanted("copy", argc, argv))
+		copies("copy, aligned", a, b);
+	if (wanted("misaligned", argc, argv))
+		copies("copy, source at 8200 + 13, destination at 7", a + 7,
+			b + 8213);
+	if (wanted("fill", argc, argv))
+		fills(a);
+	if (wanted("move", argc, argv)) {
+		static const size_t shifts[] = {
+			1, 64, 1000, 4095, 4 * KIB, 64 * KIB, MIB, 8 * MIB};
+
+		for (size_t i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++)
+			for (int up = 0; up < 2; up++)
+				moves(a, shifts[i], up);
+	}
+	if (wanted("alias", argc, argv))
+		aliasing(a);
+	if (wanted("durable", argc, argv))
+		durable(a, b);
+	return 0;
+}

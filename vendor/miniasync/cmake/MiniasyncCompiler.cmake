@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The C compiler, and how everything here is compiled.
+
+include(CheckLanguage)
+check_language(C)
+if(NOT CMAKE_C_COMPILER)
+  message(FATAL_ERROR
+    "No working C compiler was found. Install one (Debian, Ubuntu: "
+    "apt install gcc libc6-dev; Fedora: dnf install gcc glibc-devel), or name "
+    "one that works in the environment variable CC.")
+endif()
+enable_language(C)
+
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Kind of build" FORCE)
+endif()
+
+# ma_set_compile_options(target)
+function(ma_set_compile_options target)
+  set_target_properties(${target} PROPERTIES
+    C_STANDARD 11 C_STANDARD_REQUIRED ON)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+    $<$<BOOL:${MINIASYNC_WERROR}>:-Werror>)
+  if(MINIASYNC_SANITIZE)
+    # Not part of what is installed: a user of the library decides for himself.
+    set(flags -fsanitize=${MINIASYNC_SANITIZE} -fno-sanitize-recover=all
+      -fno-omit-frame-pointer -g)
+    target_compile_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags}>")
+    target_link_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags}>")
+  endif()
+endfunction()

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The library's sources: MINIASYNC_SOURCES, all of them; of these,
+# MINIASYNC_ADDON_SOURCES need nothing but the public future interface, so that
+# a program that links another libminiasync can compile them in and have the
+# waits of LIBMINIASYNC_1.1 too.
+
+set(MINIASYNC_PORTABLE OFF CACHE BOOL
+  "Build what is meant for systems other than Linux, to test it")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT MINIASYNC_PORTABLE)
+  set(system linux)
+else()
+  set(system posix)
+  add_compile_definitions(MA_PORTABLE)
+endif()
+
+set(MINIASYNC_ADDON_SOURCES
+  cells.c
+  os_${system}.c
+  park_${system}.c
+  parse.c
+  version.c
+  wait.c
+  wait_plain.c
+  waiter.c
+  waiters.c)
+set(MINIASYNC_SOURCES
+  ${MINIASYNC_ADDON_SOURCES}
+  cputopo.c
+  data_mover_sync.c
+  data_mover_threads.c
+  engine.c
+  engine_config.c
+  engine_x86.c
+  flush.c
+  fork.c
+  operation.c
+  pool.c
+  request.c
+  runtime.c
+  workers.c)
+foreach(list MINIASYNC_ADDON_SOURCES MINIASYNC_SOURCES)
+  list(TRANSFORM ${list} PREPEND ${CMAKE_CURRENT_LIST_DIR}/../src/)
+endforeach()

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* engine_config.c -- what the copy engine goes by, read once */
+
+#define _GNU_SOURCE
+
+#include "engine.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cputopo.h"
+#include "engine_kernels.h"
+#include "parse.h"
+
+/* Where the CPU does not tell: rather too large, which leaves more to libc. */
+#define L3_UNKNOWN ((size_t)32 << 20)
+
+static struct ma__engine_config config;
+static const struct ma__engine_config *_Atomic config_ready;
+static pthread_once_t config_once = PTHREAD_ONCE_INIT;
+
+/* NULL too in a program that runs with more rights than its user has. */
+static const char *
+environment(const char *name)
+{
+#if defined(__linux__)
+	return secure_getenv(name);
+#else
+	return issetugid() ? NULL : getenv(name);
+#endif
+}
+
+/* Features without those in a list such as "-avx2,-clwb". */
+static unsigned
+without(unsigned features, const char *list)
+{
+	const char *const *names = ma__cpu_feature_names();
+
+	while (*list != '\0') {
+		const size_t length = strcspn(list, ",");
+
+		for (unsigned i = 0; i < MA__CPU_COUNT; i++)
+			if (list[0] == '-' && strlen(names[i]) + 1 == length &&
+				memcmp(names[i], list + 1, length - 1) == 0)
+				features &= ~(1U << i);
+		list += length;
+		list += *list == ',';
+	}
+	return features;
+}
+
+/*
+ * A copy past the caches wins from where source and destination together take
+ * most of the L3 cache, even if the destination is read afterwards: from 3/8
+ * of it. Who promises not to read it gains from 5/16 on. A fill has nothing to
+ * fetch, and libc is as good at it until the destination is far larger than
+ * the cache.
+ */
+static void
+set_up(void)
+{
+	const char *list = environment("MINIASYNC_CPU_FEATURES");
+	const char *nt_copy = environment("MINIASYNC_NT_THRESHOLD");
+	const char *nt_fill = environment("MINIASYNC_NT_FILL_THRESHOLD");
+	struct ma__caches caches;
+	size_t l3;
+
+	config.features = ma__cpu_features();
+	if (list != NULL)
+		config.features = without(config.features, list);
+	config.kernels = ma__kernels_choose(config.features);
+
+	ma__cpu_caches(&caches);
+	config.l1d = caches.l1d;
+	config.l2 = caches.l2;
+	config.l3 = caches.l3;
+
+	l3 = caches.l3 != 0 ? caches.l3 : L3_UNKNOWN;
+	config.nt_copy_min = ma__parse_size(nt_copy, l3 / 8 * 3);
+	config.nt_copy_hint_min = ma__parse_size(nt_copy, l3 / 16 * 5);
+	config.nt_fill_min = ma__parse_size(nt_fill, l3 * 2);
+	config.nt_fill_hint_min = ma__parse_size(nt_fill, l3);
+	config.nt_move_shift_min = 65536;
+
+	/* Release: who sees the pointer sees what it points to. */
+	atomic_store_explicit(&config_ready, &config, memory_order_release);
+}
+
+const struct ma__engine_config *
+ma__engine_config(void)
+{
+	/* Acquire: see set_up(). */
+	const struct ma__engine_config *ready =
+		atomic_load_explicit(&config_ready, memory_order_acquire);
+
+	if (ready != NULL)
+		return ready;
+	pthread_once(&config_once, set_up);
+	return &config;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * operation.h -- a pending operation of the threads mover
+ *
+ * The design of completion, wake-up and lifetime is at the top of operation.c.
+ */
+
+#ifndef MA_OPERATION_H
+#define MA_OPERATION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "request.h"
+#include "wait.h"
+
+/* The states of an operation; see operation.c. */
+enum ma__op_state {
+	MA__OP_NEW,
+	MA__OP_INLINE,
+	MA__OP_PENDING,
+	MA__OP_WAKING,
+	MA__OP_POLLED,
+	MA__OP_REARMED,
+	MA__OP_RESTING,
+	MA__OP_DONE,
+	MA__OP_LOCKED,
+};
+
+struct data_mover_threads;
+
+struct ma__op {
+	atomic_uint state;
+	atomic_uint calls; /* of the waker, before the present one */
+	struct data_mover_threads *mover;
+	struct ma__op *next; /* in the queue or the free list */
+	struct ma__request request;
+
+	/* Whoever has LOCKED it; before PENDING the poller's. */
+	struct future_waker waker;
+	struct ma__cell *cell; /* counted */
+	bool told; /* this poll has been given its notifier */
+
+	uint64_t monitor; /* what a POLLER notifier watches: 0, at the end 1 */
+
+	/* Under the mover's lock. */
+	unsigned refs;
+	size_t piece; /* bytes handed out at a time */
+	size_t cursor; /* bytes handed out so far */
+	bool lost; /* a worker was executing it when the process forked */
+
+	atomic_size_t left; /* bytes not executed */
+	enum vdm_operation_result result; /* valid once DONE */
+};
+
+/* Makes it NEW again, except for mover, next, refs. */
+void ma__op_reset(struct ma__op *op);
+
+/* Before it is queued: PENDING with the notifier of the poll that starts it. */
+void ma__op_start(struct ma__op *op, struct future_notifier *n,
+	enum future_notifier_type desired);
+
+/* By a later poll: replaces the notifier. */
+void ma__op_renotify(struct ma__op *op, struct future_notifier *n,
+	enum future_notifier_type desired);
+
+/* By whoever has executed the last byte: wakes who waits, and completes. */
+void ma__op_finish(struct ma__op *op);
+
+/*
+ * Is it DONE? By the poll that may have called one of the two above before. Does
+ * not block, but takes its time while the waker is being called: see operation.c.
+ */
+bool ma__op_poll(struct ma__op *op, const struct vdm_operation *operation,
+	enum future_notifier_type desired);
+
+/*
+ * In a forked child, where its executor is gone: INLINE, the poller's alone.
+ * False if it was INLINE before, in a thread that is gone, too.
+ */
+bool ma__op_take_over(struct ma__op *op);
+
+/* INLINE -> DONE, by the poller. */
+void ma__op_complete_alone(struct ma__op *op);
+
+#endif /* MA_OPERATION_H */

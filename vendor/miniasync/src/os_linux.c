@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* os_linux.c -- processors and threads on Linux */
+
+#define _GNU_SOURCE
+
+#include "os.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "parse.h"
+
+/* CPUs in the affinity mask, which may be larger than a cpu_set_t. */
+static size_t
+cpus_by_affinity(void)
+{
+	for (int ncpus = CPU_SETSIZE; ncpus <= 1 << 20; ncpus *= 2) {
+		const size_t size = CPU_ALLOC_SIZE(ncpus);
+		cpu_set_t *set = CPU_ALLOC(ncpus);
+		int count = 0;
+		int error = 0;
+
+		if (set == NULL)
+			break;
+		if (sched_getaffinity(0, size, set) == 0)
+			count = CPU_COUNT_S(size, set);
+		else
+			error = errno;
+		CPU_FREE(set);
+		if (count > 0)
+			return (size_t)count;
+		if (error != EINVAL)
+			break;
+	}
+
+	const long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return online > 0 ? (size_t)online : 1;
+}
+
+/* The first line of a file, without its newline; false if there is none. */
+static int
+read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	int ok;
+
+	if (file == NULL)
+		return 0;
+	ok = fgets(line, (int)size, file) != NULL;
+	fclose(file);
+	if (ok)
+		line[strcspn(line, "\n")] = '\0';
+	return ok;
+}
+
+/* The smallest quota of the cgroup at `path` and those above it. */
+static size_t
+cpus_by_cgroup(const char *mount, char *path, size_t cpus)
+{
+	char file[1024];
+	char line[128];
+
+	for (;;) {
+		char *slash;
+
+		if (snprintf(file, sizeof(file), "%s%s/cpu.max", mount, path) <
+				(int)sizeof(file) &&
+			read_line(file, line, sizeof(line))) {
+			const size_t quota = ma__parse_cpu_max(line);
+
+			if (quota != 0 && quota < cpus)
+				cpus = quota;
+		}
+		slash = strrchr(path, '/');
+		if (slash == NULL)
+			return cpus;
+		*slash = '\0';
+	}
+}
+
+size_t
+ma__os_cpus(void)
+{
+	size_t cpus = cpus_by_affinity();
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[512];
+
+	if (file == NULL)
+		return cpus;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		/* "0::/path" is the one line of the unified hierarchy. */
+		if (strncmp(line, "0::/", 4) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		cpus = cpus_by_cgroup("/sys/fs/cgroup", line + 3, cpus);
+	}
+	fclose(file);
+	return cpus;
+}
+
+void
+ma__os_enter_worker(void)
+{
+	const struct sched_param param = {.sched_priority = 0};
+
+	pthread_setname_np(pthread_self(), "miniasync");
+	/*
+	 * A batch thread does not pre-empt the thread that wakes it. Without
+	 * this, the caller of the poll that starts an operation is often kept
+	 * off its processor for the length of the whole copy. If the system
+	 * refuses, the worker works all the same.
+	 */
+	pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
+}
+
+size_t
+ma__os_env_size(const char *name, size_t otherwise)
+{
+	return ma__parse_size(secure_getenv(name), otherwise);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* park_posix.c -- parks on a condition variable, for systems without futex */
+
+#include "park.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "clock.h"
+
+int
+ma__park_init(struct ma__park *park)
+{
+	pthread_condattr_t attr;
+	int error = pthread_condattr_init(&attr);
+
+	if (error != 0)
+		return error;
+#ifndef __APPLE__
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+#endif
+	error = pthread_cond_init(&park->cond, &attr);
+	pthread_condattr_destroy(&attr);
+	if (error != 0)
+		return error;
+	error = pthread_mutex_init(&park->lock, NULL);
+	if (error != 0)
+		pthread_cond_destroy(&park->cond);
+	park->token = false;
+	return error;
+}
+
+void
+ma__park_fini(struct ma__park *park)
+{
+	pthread_mutex_destroy(&park->lock);
+	pthread_cond_destroy(&park->cond);
+}
+
+int
+ma__park_wait(struct ma__park *park, uint64_t deadline)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&park->lock);
+	while (!park->token && error == 0) {
+		struct timespec ts;
+#ifdef __APPLE__
+		/* No clock can be chosen there, but a relative time given. */
+		const uint64_t now = ma__now();
+		const uint64_t ns = deadline > now ? deadline - now : 0;
+
+		ts.tv_sec = (time_t)(ns / 1000000000ULL);
+		ts.tv_nsec = (long)(ns % 1000000000ULL);
+		error = pthread_cond_timedwait_relative_np(&park->cond,
+			&park->lock, &ts);
+#else
+		ts.tv_sec = (time_t)(deadline / 1000000000ULL);
+		ts.tv_nsec = (long)(deadline % 1000000000ULL);
+		error = pthread_cond_timedwait(&park->cond, &park->lock, &ts);
+#endif
+	}
+	if (park->token)
+		error = 0;
+	park->token = false;
+	pthread_mutex_unlock(&park->lock);
+	return error == 0 ? 0 : ETIMEDOUT;
+}
+
+void
+ma__park_wake(struct ma__park *park)
+{
+	pthread_mutex_lock(&park->lock);
+	park->token = true;
+	pthread_cond_signal(&park->cond);
+	pthread_mutex_unlock(&park->lock);
+}

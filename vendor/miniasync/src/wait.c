@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wait.c -- polling futures until they are complete
+ *
+ * Each incomplete future of a wait has a cell. After a poll it goes into one of
+ * two lists: *quiet* if the future announced a waker, which is then left alone
+ * until its cell is woken, or *polled*, to be polled again in the next round. A
+ * round polls the polled ones and those woken, in the order of the array, those
+ * that currently answer FUTURE_PROPERTY_ASYNC first. While the thread naps
+ * between rounds, a wake brings a round of the woken ones only. So a completion
+ * costs the same however many futures are waited for.
+ *
+ * notifier_used: a task says in it what it will use, but an operation's later
+ * polls may say nothing (op_check is given no notifier), and silence reads like
+ * NONE. A future that was quiet, was woken and then keeps silent is therefore
+ * polled, which is right for both. One that was polled only because it is time
+ * to check on forgotten wakers stays quiet: it has not moved. Our own movers,
+ * where they are not given the notifier, find the cell in ma__polling and say so
+ * there.
+ *
+ * How wakes reach the cells, and why none is lost: see waiters.c. When the
+ * thread polls and when it sleeps: see pace.h.
+ */
+
+#include <errno.h>
+#include <sched.h>
+
+#include "cells.h"
+#include "pace.h"
+#include "polling.h"
+#include "waiters.h"
+
+/*
+ * A thread about to sleep looks for a wake this long first: going to sleep and
+ * being woken costs ten times as much. It is short enough not to keep a
+ * completer that shares our processor from running.
+ */
+#define SPIN_TIME (3 * MA__US)
+
+struct wait {
+	struct ma__waiter *waiter;
+	struct future **futs;
+	size_t nfuts;
+	size_t ndone;
+	struct ma__cell_list polled; /* in the order of the array */
+	struct ma__cell *quiet; /* doubly linked, in no order */
+	bool twins_known;
+	struct ma__pace pace;
+};
+
+static bool
+before_in_array(const struct ma__cell *a, const struct ma__cell *b,
+	const void *arg)
+{
+	(void)arg;
+	return a->index < b->index;
+}
+
+static bool
+before_in_memory(const struct ma__cell *a, const struct ma__cell *b,
+	const void *arg)
+{
+	const struct wait *wait = arg;
+
+	return (uintptr_t)wait->futs[a->index] <
+		(uintptr_t)wait->futs[b->index];
+}
+
+static void
+quiet_add(struct wait *wait, struct ma__cell *cell)
+{
+	cell->where = MA__QUIET;
+	ma__cells_link(&wait->quiet, cell);
+}
+
+/* Takes a cell out of its wait; one that is READY is found on the stack. */
+static void
+retire(struct ma__cell *cell)
+{
+	unsigned armed = MA__CELL_ARMED;
+
+	cell->where = MA__NOWHERE;
+	atomic_compare_exchange_strong_explicit(&cell->flags, &armed,
+		MA__CELL_SPARE, memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* Notes that the cell's future is complete, in all its places in the array. */
+static void
+complete(struct wait *wait, struct ma__cell *cell)
+{
+	struct ma__cell *twin = cell;
+
+	do {
+		/* One in the list of polled ones is passed over there. */
+		if (twin->where == MA__QUIET)
+			ma__cells_unlink(&wait->quiet, twin);
+		retire(twin);
+		wait->ndone++;
+		twin = twin->twin;
+	} while (twin != NULL && twin != cell);
+	ma__pace_progress(&wait->pace);
+}
+
+/* Polls a list of cells and sorts them into the lists by what came out. */
+static void
+poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
+{
+	while (cell != NULL) {
+		struct ma__cell *next = cell->next;
+		struct future *fut = wait->futs[cell->index];
+
+		if (cell->where == MA__POLLED) {
+			const bool wakes = ma__poll_with(fut, cell);
+
+			if (fut->context.state == FUTURE_STATE_COMPLETE)
+				complete(wait, cell);
+			else if (wakes || cell->checked)
+				quiet_add(wait, cell);
+			else
+				ma__cell_list_append(again, cell);
+			cell->checked = false;
+		}
+		cell = next;
+	}
+}
+
+/* Takes the woken cells, puts those of this wait in front of `others`. */
+static struct ma__cell *
+take_woken(struct wait *wait, struct ma__cell *others)
+{
+	/* Acquire: pairs with the release of ma__cell_wake(). */
+	struct ma__cell *cell = atomic_exchange_explicit(&wait->waiter->ready,
+		NULL, memory_order_acquire);
+
+	while (cell != NULL) {
+		struct ma__cell *next = cell->ready_next;
+
+		/* Read-modify-writes, for the order: see waiters.c. */
+		if (cell->where == MA__NOWHERE) {
+			atomic_exchange_explicit(&cell->flags, MA__CELL_SPARE,
+				memory_order_acq_rel);
+		} else {
+			atomic_exchange_explicit(&cell->flags, MA__CELL_ARMED,
+				memory_order_acq_rel);
+			if (cell->where == MA__QUIET) {
+				ma__cells_unlink(&wait->quiet, cell);
+				cell->where = MA__POLLED;
+				cell->checked = false;
+				cell->next = others;
+				others = cell;
+			}
+		}
+		cell = next;
+	}
+	return others;
+}
+
+enum which {
+	WOKEN, /* those that were woken */
+	POLLED, /* and those that announced no waker */
+	ALL, /* and the rest */
+};
+
+static void
+poll_round(struct wait *wait, enum which which)
+{
+	struct ma__cell *woken = NULL;
+	struct ma__cell *left = NULL;
+	struct ma__cell *cell;
+	struct ma__cell_list async;
+	struct ma__cell_list other;
+
+	woken = take_woken(wait, woken);
+	while (which == ALL && wait->quiet != NULL) {
+		cell = wait->quiet;
+		ma__cells_unlink(&wait->quiet, cell);
+		cell->where = MA__POLLED;
+		cell->checked = true;
+		cell->next = woken;
+		woken = cell;
+	}
+	cell = ma__cells_sort(woken, before_in_array, wait);
+	if (which == WOKEN)
+		left = wait->polled.first;
+	else
+		cell = ma__cells_merge(wait->polled.first, cell,
+			before_in_array, wait);
+
+	ma__cell_list_init(&async);
+	ma__cell_list_init(&other);
+	while (cell != NULL) {
+		struct ma__cell *next = cell->next;
+
+		/* A lone future is not asked: there is nobody to go before. */
+		cell->async = wait->nfuts > 1 && cell->where == MA__POLLED &&
+			ma__is_async(wait->futs[cell->index]);
+		ma__cell_list_append(cell->async ? &async : &other, cell);
+		cell = next;
+	}
+
+	struct ma__cell *const first = async.first;
+	struct ma__cell *const then = other.first;
+
+	ma__cell_list_init(&async);
+	ma__cell_list_init(&other);
+	poll_list(wait, first, &async);
+	poll_list(wait, then, &other);
+	cell = ma__cells_merge(async.first, other.first, before_in_array, wait);
+	wait->polled.first = ma__cells_merge(left, cell, before_in_array, wait);
+}
+
+/* Drops the polled cells whose twin completed after they were listed. */
+static void
+sweep_polled(struct wait *wait)
+{
+	struct ma__cell **link = &wait->polled.first;
+
+	while (*link != NULL) {
+		if ((*link)->where == MA__POLLED)
+			link = &(*link)->next;
+		else
+			*link = (*link)->next;
+	}
+}
+
+/*
+ * Finds the futures that stand in the array more than once. Only the cell of
+ * the latest poll is woken, so the others have to be told by it. Done once, when
+ * futures are to be woken and the thread is about to sleep, or has others to
+ * poll. Both lists are rebuilt; true if a future turned out to be complete.
+ */
+static bool
+find_twins(struct wait *wait)
+{
+	struct ma__cell *cells = wait->polled.first;
+	struct ma__cell *cell = wait->quiet;
+	struct ma__cell *polled = NULL;
+	const size_t ndone = wait->ndone;
+
+	if (wait->twins_known || wait->nfuts == 1 || wait->quiet == NULL)
+		return false;
+	wait->twins_known = true;
+	while (cell != NULL) {
+		struct ma__cell *next = cell->next;
+
+		cell->next = cells;
+		cells = cell;
+		cell = next;
+	}
+	cells = ma__cells_sort(cells, before_in_memory, wait);
+	wait->quiet = NULL;
+	wait->polled.first = NULL;
+	while (cells != NULL) {
+		struct future *fut = wait->futs[cells->index];
+		struct ma__cell *const first = cells;
+		struct ma__cell *last = cells;
+
+		while (cells != NULL && wait->futs[cells->index] == fut) {
+			struct ma__cell *next = cells->next;
+
+			last->twin = cells;
+			last = cells;
+			if (cells->where == MA__QUIET) {
+				quiet_add(wait, cells);
+			} else {
+				cells->next = polled;
+				polled = cells;
+			}
+			cells = next;
+		}
+		last->twin = first;
+		if (fut->context.state == FUTURE_STATE_COMPLETE)
+			complete(wait, first);
+	}
+	wait->polled.first = ma__cells_sort(polled, before_in_array, wait);
+	return wait->ndone != ndone;
+}
+
+/* Looks for a wake for a moment before the thread goes to sleep. */
+static bool
+spin(struct wait *wait, uint64_t now)
+{
+	const uint64_t until = ma__after(now, SPIN_TIME);
+
+	if (ma__waiters_cpus() == 1)
+		return false;
+	do {
+		if (atomic_load_explicit(&wait->waiter->ready,
+			    memory_order_relaxed) != NULL)
+			return true;
+		future_cpu_pause();
+	} while (ma__now() < until);
+	return false;
+}
+
+/* Between two rounds that follow at once. */
+static void
+breathe(void)
+{
+	if (ma__waiters_cpus() == 1)
+		sched_yield();
+	else
+		future_cpu_pause();
+}
+
+/* Polls until enough are complete; the first round is still to come. */
+static int
+run(struct wait *wait, size_t nwanted, uint64_t deadline, bool interruptible)
+{
+	enum which which = POLLED;
+	uint64_t nap = 0; /* until when the polled ones are left alone */
+	int end = 0;
+
+	for (;;) {
+		const size_t ndone = wait->ndone;
+		uint64_t now;
+		uint64_t until;
+
+		poll_round(wait, which);
+		if (wait->twins_known)
+			sweep_polled(wait);
+		if (wait->ndone >= nwanted)
+			return 0;
+		if (end != 0)
+			break;
+		if (wait->ndone != ndone)
+			nap = 0;
+
+		which = POLLED;
+		if (wait->polled.first != NULL && find_twins(wait))
+			continue;
+		if (deadline != MA__NEVER && ma__now() >= deadline) {
+			end = ETIMEDOUT;
+			if (wait->quiet == NULL || deadline == 0)
+				break;
+			/* A last look at those that nobody woke. */
+			which = ALL;
+			continue;
+		}
+		if (wait->polled.first != NULL && nap == 0 &&
+			ma__pace_busy(&wait->pace)) {
+			breathe();
+			continue;
+		}
+
+		if (find_twins(wait))
+			continue;
+		now = ma__now();
+		if (ma__pace_check(&wait->pace, now)) {
+			which = ALL;
+			nap = 0;
+			continue;
+		}
+		until = ma__earlier(wait->pace.check_at, deadline);
+		if (wait->polled.first != NULL) {
+			if (nap == 0)
+				nap = ma__pace_nap(&wait->pace, now);
+			until = ma__earlier(until, nap);
+			/* A wake before that concerns only the woken. */
+			which = WOKEN;
+		}
+		if (spin(wait, now))
+			continue;
+		if (ma__park_wait(&wait->waiter->park, until) == EINTR &&
+			interruptible)
+			end = EINTR;
+		if (nap != 0 && ma__now() >= nap) {
+			which = POLLED;
+			nap = 0;
+		}
+	}
+	/* One may have been completed by its twin, or by somebody else. */
+	return ma__count_complete(wait->futs, wait->nfuts) >= nwanted ? 0 : end;
+}
+
+/* Gives every incomplete future a cell; false if memory runs out. */
+static bool
+assign_cells(struct wait *wait)
+{
+	struct ma__cell_block *block = &wait->waiter->blocks;
+	size_t at = 0;
+
+	for (size_t i = 0; i < wait->nfuts; i++) {
+		struct ma__cell *cell = NULL;
+
+		if (wait->futs[i]->context.state == FUTURE_STATE_COMPLETE) {
+			wait->ndone++;
+			continue;
+		}
+		while (cell == NULL) {
+			if (at == block->count) {
+				struct ma__cell_block *next = block->next;
+
+				if (next == NULL)
+					next = ma__waiter_grow(wait->waiter,
+						block);
+				if (next == NULL)
+					return false;
+				block = next;
+				at = 0;
+			}
+			cell = &block->cells[at++];
+			/* On its way to the stack for an earlier wait: not now. */
+			if (atomic_load_explicit(&cell->flags,
+				    memory_order_relaxed) == MA__CELL_READY)
+				cell = NULL;
+		}
+		atomic_exchange_explicit(&cell->flags, MA__CELL_ARMED,
+			memory_order_acq_rel);
+		cell->index = i;
+		cell->where = MA__POLLED;
+		cell->checked = false;
+		cell->twin = NULL;
+		ma__cell_list_append(&wait->polled, cell);
+	}
+	return true;
+}
+
+/* Takes every cell out of the wait. */
+static void
+retire_all(struct wait *wait)
+{
+	struct ma__cell *cell;
+
+	for (cell = wait->polled.first; cell != NULL; cell = cell->next)
+		retire(cell);
+	for (cell = wait->quiet; cell != NULL; cell = cell->next)
+		retire(cell);
+}
+
+int
+ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
+	size_t nwanted, uint64_t deadline, bool interruptible)
+{
+	struct wait wait = {.futs = futs, .nfuts = nfuts};
+	int rc;
+
+	if (nfuts == 0 ||
+		(nfuts == 1 && futs[0]->context.state == FUTURE_STATE_COMPLETE))
+		return 0;
+
+	ma__cell_list_init(&wait.polled);
+	ma__pace_init(&wait.pace, ma__now());
+	wait.waiter = ma__waiters_take(waiters);
+	if (wait.waiter == NULL)
+		return ma__wait_without_cells(futs, nfuts, nwanted, deadline,
+			interruptible);
+
+	/* Late wakes of earlier waits: their cells become usable again. */
+	take_woken(&wait, NULL);
+	if (assign_cells(&wait)) {
+		rc = run(&wait, nwanted, deadline, interruptible);
+		retire_all(&wait);
+	} else {
+		retire_all(&wait);
+		rc = ma__wait_without_cells(futs, nfuts, nwanted, deadline,
+			interruptible);
+	}
+	ma__waiters_return(wait.waiter);
+	return rc;
+}

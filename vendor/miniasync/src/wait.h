@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wait.h -- how a thread waits for futures
+ *
+ * Written on the public future interface alone, so that it works with any
+ * library's futures. Movers of this library may look at the cells (below), so
+ * as to wake a waiter whatever notifier the program passes on.
+ */
+
+#ifndef MA_WAIT_H
+#define MA_WAIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libminiasync/future.h"
+
+/* A cell stands for one future in one wait; its waker wakes the waiter. */
+struct ma__cell;
+
+/* The wake function of every cell's waker; the data is the cell. */
+void ma__cell_wake(void *cell);
+
+/*
+ * A counted reference: with one, the cell may be woken at any time, also after
+ * its wait is over and the runtime deleted.
+ */
+void ma__cell_ref(struct ma__cell *cell);
+void ma__cell_unref(struct ma__cell *cell);
+
+/* The cell behind a notifier, NULL if its waker is somebody else's. */
+static inline struct ma__cell *
+ma__cell_of(const struct future_notifier *n)
+{
+	return n != NULL && n->waker.wake == ma__cell_wake ? n->waker.data
+							   : NULL;
+}
+
+/*
+ * What a wait is polling in this thread; NULL outside a wait. A mover that is
+ * not told the notifier of a poll can find its waiter here.
+ */
+struct ma__polling {
+	const struct future *fut;
+	struct ma__cell *cell;
+	bool registered; /* set by fut's mover, which will wake the cell */
+};
+
+extern _Thread_local struct ma__polling *ma__polling;
+
+/* The waiters that a runtime keeps, for one waiting thread each. */
+struct ma__waiter;
+
+struct ma__waiters {
+	_Atomic(struct ma__waiter *) first;
+};
+
+/* Makes the first one, so that one thread can always wait; 0 or an error. */
+int ma__waiters_init(struct ma__waiters *waiters);
+/* Nobody may be waiting. Frees what no mover holds a reference to. */
+void ma__waiters_fini(struct ma__waiters *waiters);
+
+/*
+ * Polls `futs` until `nwanted` of them are complete: 0. ETIMEDOUT at `deadline`
+ * (a time of ma__now()), EINTR when a signal handler ran, if `interruptible`.
+ */
+int ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
+	size_t nwanted, uint64_t deadline, bool interruptible);
+
+#endif /* MA_WAIT_H */

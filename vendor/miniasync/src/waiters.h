@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* waiters.h -- the insides of a waiter, for wait.c; see waiters.c */
+
+#ifndef MA_WAITERS_H
+#define MA_WAITERS_H
+
+#include "park.h"
+#include "wait.h"
+
+enum {
+	MA__CELL_ARMED = 0,
+	MA__CELL_READY = 1,
+	MA__CELL_SPARE = 2,
+};
+
+/* Which list of its wait a cell is in. */
+enum ma__where {
+	MA__NOWHERE, /* its future is complete, or it is in no wait */
+	MA__QUIET, /* waiting to be woken */
+	MA__POLLED, /* to be polled in the next round */
+};
+
+struct ma__cell {
+	struct ma__waiter *waiter;
+	atomic_uint flags;
+	struct ma__cell *ready_next; /* of who set READY, then of who pops */
+
+	/* The rest is the waiting thread's own. */
+	enum ma__where where;
+	bool async;
+	bool checked; /* to be polled though nobody woke it */
+	size_t index; /* of its future in the array */
+	struct ma__cell *next;
+	struct ma__cell *prev; /* in the list of quiet ones only */
+	struct ma__cell *twin; /* circle of the cells of one future, or NULL */
+};
+
+struct ma__cell_block {
+	struct ma__cell_block *next;
+	size_t count;
+	struct ma__cell *cells;
+};
+
+#define MA__WAITER_OWN_CELLS 4
+
+struct ma__waiter {
+	atomic_size_t refs;
+	atomic_bool busy; /* a thread is waiting with it */
+	struct ma__waiter *next;
+	struct ma__park park;
+	_Atomic(struct ma__cell *) ready;
+	struct ma__cell_block blocks;
+	struct ma__cell own[MA__WAITER_OWN_CELLS];
+};
+
+/* A waiter for the calling thread, or NULL if there is no memory for one. */
+struct ma__waiter *ma__waiters_take(struct ma__waiters *waiters);
+void ma__waiters_return(struct ma__waiter *waiter);
+
+/* Processors that this process may use, found out once. */
+size_t ma__waiters_cpus(void);
+
+/* Adds a block of cells behind the last one; NULL if there is no memory. */
+struct ma__cell_block *ma__waiter_grow(struct ma__waiter *waiter,
+	struct ma__cell_block *last);
+
+#endif /* MA_WAITERS_H */
