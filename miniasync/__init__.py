@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Memory moved in the background, as futures.
+
+>>> import miniasync
+>>> dst = bytearray(5)
+>>> miniasync.memcpy(dst, b"bytes").result()
+bytearray(b'bytes')
+"""
+
+from miniasync._default import default_mover, flush, memcpy, memmove, memset
+from miniasync._ffi import ffi, lib
+from miniasync._future import Future, State
+from miniasync._movers import DataMover, Flags, SyncMover, ThreadsMover
+from miniasync._provider import Provider, provider
+from miniasync._runtime import Runtime
+from miniasync._wait import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    DoneAndNotDoneFutures,
+    wait,
+)
+from miniasync.errors import (
+    ClosedError,
+    JobCorruptedError,
+    MiniasyncError,
+    NotSupportedError,
+    OutOfMemoryError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "ClosedError",
+    "DataMover",
+    "DoneAndNotDoneFutures",
+    "Flags",
+    "Future",
+    "JobCorruptedError",
+    "MiniasyncError",
+    "NotSupportedError",
+    "OutOfMemoryError",
+    "Provider",
+    "Runtime",
+    "State",
+    "SyncMover",
+    "ThreadsMover",
+    "__version__",
+    "default_mover",
+    "ffi",
+    "flush",
+    "lib",
+    "memcpy",
+    "memmove",
+    "memset",
+    "provider",
+    "wait",
+]

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Buffers in, pinned memory out.
+
+The only module that takes the address of anybody's memory. It checks a call's
+arguments completely and gives out `Pins`: the memory can neither go away nor
+move until they are released. An error leaves nothing pinned; the cdata is
+released by hand everywhere, because a traceback would keep it alive.
+
+Released cdata still holds its address, and using it raises nothing. So cdata
+goes from here to C through `Pins` alone, and is gone from there afterwards.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from miniasync._ffi import BYTES, NULL, CData, from_buffer, release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Buffer
+
+    class _Array(Protocol):
+        # NumPy's own types announce __buffer__ to checkers from 3.12 on only.
+        @property
+        def __array_interface__(self) -> Mapping[str, object]: ...
+
+    SupportsBuffer: TypeAlias = Buffer | _Array
+
+# Types that cannot hold references to Python objects.
+_PLAIN = frozenset((bytearray, bytes))
+
+
+class Pins:
+    """The memory of one operation, held until `release`.
+
+    Attributes:
+        dst: The destination, or what is flushed.
+        src: The source, or NULL.
+        nbytes: How many bytes the operation touches.
+    """
+
+    __slots__ = ("dst", "nbytes", "src")
+
+    dst: CData
+    src: CData
+    nbytes: int
+
+    def release(self) -> None:
+        """Let go of the memory now; further calls do nothing."""
+        dst, src = self.dst, self.src
+        self.dst = self.src = None
+        if dst is not None:
+            release(dst)
+            if src is not NULL:
+                release(src)
+
+
+def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
+    """Pin what a copy needs.
+
+    Args:
+        dst: A writable contiguous buffer.
+        src: A contiguous buffer.
+        n: The number of bytes, or None for all; both are then of one size.
+        may_overlap: Whether both may share some of these bytes.
+
+    Raises:
+        TypeError: `dst` or `src` has no buffer, or `n` is no integer.
+        ValueError: `n` or a size is wrong, or the ranges overlap.
+        BufferError: `dst` is read-only, or one of both is not contiguous.
+    """
+    try:
+        to = from_buffer(BYTES, dst, True)
+    except (TypeError, ValueError, BufferError) as error:
+        raise _refusal("dst", dst, True, error) from None
+    source = None
+    try:
+        if type(dst) not in _PLAIN:
+            _refuse_references(dst)
+        try:
+            source = from_buffer(BYTES, src)
+        except (TypeError, ValueError, BufferError) as error:
+            raise _refusal("src", src, False, error) from None
+        if n is None:
+            nbytes = len(to)
+            if len(source) != nbytes:
+                raise ValueError(
+                    f"dst has {nbytes} bytes and src {len(source)}: pass buffers"
+                    " of one size, or say with n how many bytes to copy"
+                )
+        else:
+            nbytes = _checked(n, "src", len(source))
+            _checked(n, "dst", len(to))
+        # Comparing the distance covers the order of both, and n = 0.
+        if not may_overlap and -nbytes < to + 0 - source < nbytes:
+            raise ValueError(
+                "dst and src overlap, which memcpy does not allow: use memmove"
+            )
+    except BaseException:
+        release(to)
+        if source is not None:
+            release(source)
+        raise
+    pins = Pins()
+    pins.dst = to
+    pins.src = source
+    pins.nbytes = nbytes
+    return pins
+
+
+def pin_one(name: str, obj: object, n: object, writable: bool) -> Pins:
+    """Pin what a memset or a flush needs.
+
+    Args:
+        name: What the argument is called where the user wrote it.
+        obj: A contiguous buffer.
+        n: The number of bytes, or None for all.
+        writable: Whether the bytes will be written.
+
+    Raises:
+        TypeError: `obj` has no buffer, or `n` is no integer.
+        ValueError: `n` is wrong.
+        BufferError: `obj` is not contiguous, or read-only and should not be.
+    """
+    try:
+        to = from_buffer(BYTES, obj, writable)
+    except (TypeError, ValueError, BufferError) as error:
+        raise _refusal(name, obj, writable, error) from None
+    try:
+        if writable and type(obj) not in _PLAIN:
+            _refuse_references(obj)
+        nbytes = len(to) if n is None else _checked(n, name, len(to))
+    except BaseException:
+        release(to)
+        raise
+    pins = Pins()
+    pins.dst = to
+    pins.src = NULL
+    pins.nbytes = nbytes
+    return pins
+
+
+def _checked(n: object, name: str, size: int) -> int:
+    """Return `n` if a buffer of this size has as many bytes."""
+    count = integer("n", n)
+    if count < 0:
+        raise ValueError(f"n must not be negative, but is {count}")
+    if count > size:
+        raise ValueError(f"n is {count}, but {name} has only {size} bytes")
+    return count
+
+
+def integer(name: str, value: object) -> int:
+    """Return `value` as an int.
+
+    Raises:
+        TypeError: It is none; a bool is not taken for one.
+    """
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
+
+
+def _refuse_references(dst: object) -> None:
+    """Bytes written over object references would crash the interpreter."""
+    try:
+        format = memoryview(dst).format  # type: ignore[arg-type]
+    except ValueError:
+        # NumPy has types without a format, such as datetime64.
+        holds = getattr(getattr(dst, "dtype", None), "hasobject", False)
+    else:
+        # In "T{O:name:}" the parts between colons are names.
+        holds = "O" in format and "O" in "".join(format.split(":")[::2])
+    if holds:
+        raise TypeError(
+            "dst holds references to Python objects, which bytes cannot"
+            " replace: pass an array of plain numbers"
+        )
+
+
+def _refusal(name: str, obj: object, writable: bool, error: Exception) -> Exception:
+    """Say why `obj` was refused and what to do, whatever its type said."""
+    try:
+        view = memoryview(obj)  # type: ignore[arg-type]
+    except TypeError:
+        hint = "; encode it first" if isinstance(obj, str) else ""
+        return TypeError(
+            f"{name} must be an object with the buffer protocol (bytearray,"
+            f" memoryview, mmap, NumPy array, ...), not {type(obj).__name__}{hint}"
+        )
+    except (ValueError, BufferError):
+        return BufferError(f"{name} cannot be used: {error}")
+    with view:
+        if writable and view.readonly:
+            return BufferError(
+                f"{name} is read-only: pass a writable buffer, such as a bytearray"
+            )
+        if not view.c_contiguous:
+            remedy = (
+                "copy into a contiguous buffer and assign that"
+                if writable
+                else "pass a copy, such as bytes(...) or np.ascontiguousarray(...)"
+            )
+            return BufferError(f"{name} is not C-contiguous: {remedy}")
+    return BufferError(f"{name} cannot be used: {error}")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The mover for who does not want to choose one, and its operations."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from _thread import allocate_lock
+from typing import TYPE_CHECKING
+
+from miniasync._movers import B, ThreadsMover
+
+if TYPE_CHECKING:
+    from miniasync._buffers import SupportsBuffer
+    from miniasync._future import Future
+
+_mover: ThreadsMover | None = None
+_lock = allocate_lock()
+
+
+def default_mover() -> ThreadsMover:
+    """The mover behind the module's own functions.
+
+    It is made on first use, also in a forked child, and closed when the
+    interpreter exits. Should anybody close it, the next call makes another.
+    """
+    mover = _mover
+    if mover is None or mover._handle.closed:
+        return _make()
+    return mover
+
+
+def memcpy(
+    dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
+) -> Future[B]:
+    """`DataMover.memcpy` of the default mover."""
+    return default_mover().memcpy(dst, src, n, flags)
+
+
+def memmove(
+    dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
+) -> Future[B]:
+    """`DataMover.memmove` of the default mover."""
+    return default_mover().memmove(dst, src, n, flags)
+
+
+def memset(dst: B, value: int, n: int | None = None, flags: int = 0) -> Future[B]:
+    """`DataMover.memset` of the default mover."""
+    return default_mover().memset(dst, value, n, flags)
+
+
+def flush(buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
+    """`DataMover.flush` of the default mover."""
+    return default_mover().flush(buf, n, flags)
+
+
+def _make() -> ThreadsMover:
+    global _mover
+    with _lock:
+        if _mover is None or _mover._handle.closed:
+            _mover = ThreadsMover()
+        return _mover
+
+
+def _close_at_exit() -> None:
+    if _mover is not None:
+        _mover.close()
+
+
+def _after_fork_in_child() -> None:
+    global _mover, _lock
+    _mover = None
+    _lock = allocate_lock()
+
+
+atexit.register(_close_at_exit)
+os.register_at_fork(after_in_child=_after_fork_in_child)

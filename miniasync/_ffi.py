@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The one place where Python meets C.
+
+Everything else in the package takes C functions and constants from here, where
+they have types. Each call gives up the interpreter lock while it is in C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from miniasync._miniasync import ffi as ffi
+from miniasync._miniasync import lib as lib
+
+# cffi's types say nothing about what a pointer points to.
+CData: TypeAlias = Any
+
+IS_UPSTREAM: bool = bool(lib.MA_PROVIDER_IS_UPSTREAM)
+PROVIDER: str = ffi.string(lib.MINIASYNC_PROVIDER_NAME).decode()
+
+MEMCPY: int = lib.VDM_OPERATION_MEMCPY
+MEMMOVE: int = lib.VDM_OPERATION_MEMMOVE
+MEMSET: int = lib.VDM_OPERATION_MEMSET
+FLUSH: int = lib.VDM_OPERATION_FLUSH
+
+MEM_DURABLE: int = lib.VDM_F_MEM_DURABLE
+NO_CACHE_HINT: int = lib.VDM_F_NO_CACHE_HINT
+ALL_FLAGS: int = lib.VDM_F_VALID_FLAGS
+
+STATE_IDLE: int = lib.FUTURE_STATE_IDLE
+STATE_RUNNING: int = lib.FUTURE_STATE_RUNNING
+STATE_COMPLETE: int = lib.FUTURE_STATE_COMPLETE
+
+SUCCESS: int = lib.VDM_SUCCESS
+OUT_OF_MEMORY: int = lib.VDM_ERROR_OUT_OF_MEMORY
+CORRUPTED: int = lib.VDM_ERROR_JOB_CORRUPTED
+RUNNING: int = lib.MA_RUNNING
+MAKE_ONLY: int = lib.MA_MAKE_ONLY
+
+FOREVER: int = lib.FUTURE_WAITER_FOREVER
+
+# Types looked up once: parsing their names costs as much as using them.
+BYTES: CData = ffi.typeof("char[]")
+SLOT: CData = ffi.typeof("struct vdm_operation_future *")
+_FUTURE = ffi.typeof("struct future *")
+_FUTURES = ffi.typeof("struct future *[]")
+
+NULL: CData = ffi.NULL
+from_buffer: Callable[..., CData] = ffi.from_buffer
+new: Callable[..., CData] = ffi.new
+release: Callable[[CData], None] = ffi.release
+
+run: Callable[..., int] = lib.ma_shim_run
+wait: Callable[..., int] = lib.ma_shim_wait
+
+
+def is_made(slot: CData) -> bool:
+    """Has `run` made an operation in the slot? One that failed has no task."""
+    return bool(slot.base.task) or slot.base.context.state == STATE_COMPLETE
+
+
+def outcome(slot: CData) -> int:
+    """What `run` would say of an operation, without polling it."""
+    if slot.base.context.state != STATE_COMPLETE:
+        return RUNNING
+    result: int = slot.output.result
+    return result
+
+
+def future_array(slots: list[CData]) -> CData:
+    """Return a ``struct future *[]`` of the slots' futures."""
+    return ffi.new(_FUTURES, [ffi.cast(_FUTURE, slot) for slot in slots])
+
+
+def new_waiter() -> CData:
+    """Make something to wait with, which is never deleted.
+
+    Raises:
+        MemoryError: There is no memory for it.
+    """
+    waiter = lib.future_waiter_new()
+    if not waiter:
+        raise MemoryError("no memory for a waiter")
+    return waiter
+
+
+def version() -> str:
+    """The version that the files of LIBMINIASYNC_1.1 say they have."""
+    text: bytes = ffi.string(lib.miniasync_version())
+    return text.decode()

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who keeps a C mover alive."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from miniasync import _ffi
+from miniasync._ffi import ffi
+from miniasync._flight import finish_all
+from miniasync.errors import ClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from miniasync._ffi import CData
+
+
+class Handle:
+    """A C mover, shared by its Python mover and the flights on it.
+
+    The C mover is deleted when nobody has it any more: the handle, while it is
+    open or a flight needs it, or what `export` gave out.
+
+    Attributes:
+        closed: Nothing may be started any more.
+        cmover: The C mover, None once `close` has returned.
+        vdm: Its ``struct vdm *``, likewise.
+    """
+
+    __slots__ = ("closed", "cmover", "vdm")
+
+    def __init__(
+        self, cmover: CData, vdm: CData, delete: Callable[[CData], None]
+    ) -> None:
+        self.closed = False
+        self.cmover: CData = ffi.gc(cmover, partial(_delete, delete, os.getpid()))
+        self.vdm = vdm
+
+    def close(self) -> None:
+        """Wait for what has been started; nothing else will be."""
+        self.closed = True
+        finish_all(self)
+        self.vdm = self.cmover = None
+
+    def export(self) -> CData:
+        """Return the ``struct vdm *`` as something that keeps the C mover.
+
+        Raises:
+            ClosedError: The mover is closed.
+        """
+        vdm, cmover = self.vdm, self.cmover
+        if self.closed or cmover is None:
+            raise ClosedError("the mover is closed: make another one")
+        # The destructor does nothing but hold the C mover until it is called.
+        return ffi.gc(vdm, partial(_forget, cmover))
+
+
+def _delete(
+    delete: Callable[[CData], None],
+    pid: int,
+    cmover: CData,
+    getpid: Callable[[], int] = os.getpid,
+) -> None:
+    # Upstream's library would wait for threads that a forked child has not.
+    if not _ffi.IS_UPSTREAM or pid == getpid():
+        delete(cmover)
+
+
+def _forget(cmover: CData, vdm: CData) -> None:
+    pass

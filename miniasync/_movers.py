@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Movers: what moves bytes."""
+
+from __future__ import annotations
+
+import errno
+from enum import IntFlag
+from typing import TYPE_CHECKING, TypeVar
+
+from miniasync import _ffi
+from miniasync._buffers import integer, pin_copy, pin_one
+from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, ffi, lib
+from miniasync._flight import Flight
+from miniasync._future import Future, Operation
+from miniasync._handle import Handle
+from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from miniasync._buffers import SupportsBuffer
+    from miniasync._ffi import CData
+
+B = TypeVar("B", bound="SupportsBuffer")
+
+# What the C library takes for the length of its queue; ours has no end.
+_QUEUE_LENGTH = 128
+
+
+class Flags(IntFlag):
+    """How an operation treats memory; combine them with ``|``."""
+
+    MEM_DURABLE = _ffi.MEM_DURABLE
+    """The bytes are written back to memory when the future is complete."""
+
+    NO_CACHE_HINT = _ffi.NO_CACHE_HINT
+    """The destination will not be read soon: keep it out of the cache."""
+
+
+class DataMover:
+    """What all movers can do; make a `SyncMover` or a `ThreadsMover`.
+
+    Each operation returns a `Future` that has not been started. Buffers are
+    whatever has the buffer protocol and is C-contiguous, of any item type; they
+    are pinned until the future is done.
+    """
+
+    __slots__ = ("__weakref__", "_handle")
+
+    # The flags that operations keep to, beyond what the C library announces.
+    _honoured = 0 if _ffi.IS_UPSTREAM else _ffi.ALL_FLAGS
+    _can_flush = not _ffi.IS_UPSTREAM
+
+    _handle: Handle
+
+    def __init__(self) -> None:
+        raise TypeError("make a SyncMover or a ThreadsMover")
+
+    def memcpy(
+        self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
+    ) -> Future[B]:
+        """Copy bytes between buffers that do not overlap.
+
+        Args:
+            dst: A writable buffer.
+            src: A buffer.
+            n: How many bytes; None for all, if both have as many.
+            flags: `Flags`, or 0.
+
+        Returns:
+            A future with `dst` as its result.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            ValueError: Sizes differ, `n` or `flags` is wrong, or both overlap.
+            BufferError: `dst` is read-only, or one of both is not contiguous.
+            ClosedError: The mover is closed.
+        """
+        bits = self._admit(flags)
+        pins = pin_copy(dst, src, n, False)
+        return Operation(Flight(self._handle, MEMCPY, pins, 0, bits), dst)
+
+    def memmove(
+        self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
+    ) -> Future[B]:
+        """Copy bytes between buffers that may overlap.
+
+        Arguments and errors are those of `memcpy`.
+        """
+        bits = self._admit(flags)
+        pins = pin_copy(dst, src, n, True)
+        return Operation(Flight(self._handle, MEMMOVE, pins, 0, bits), dst)
+
+    def memset(
+        self, dst: B, value: int, n: int | None = None, flags: int = 0
+    ) -> Future[B]:
+        """Fill a buffer with one byte.
+
+        Args:
+            dst: A writable buffer.
+            value: The byte, from 0 to 255.
+            n: How many bytes; None for all.
+            flags: `Flags`, or 0.
+
+        Returns:
+            A future with `dst` as its result.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            ValueError: `value`, `n` or `flags` is wrong.
+            BufferError: `dst` is read-only or not contiguous.
+            ClosedError: The mover is closed.
+        """
+        bits = self._admit(flags)
+        byte = integer("value", value)
+        if not 0 <= byte <= 255:
+            raise ValueError(f"value must be from 0 to 255, but is {byte}")
+        pins = pin_one("dst", dst, n, True)
+        return Operation(Flight(self._handle, MEMSET, pins, byte, bits), dst)
+
+    def flush(self, buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
+        """Write the cache lines of a buffer back to memory.
+
+        That makes bytes durable on persistent memory; an ordinary file mapping
+        needs its own ``flush``.
+
+        Args:
+            buf: A buffer; it is not changed.
+            n: How many bytes; None for all.
+            flags: `Flags`, or 0.
+
+        Returns:
+            A future with `buf` as its result.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            ValueError: `n` or `flags` is wrong.
+            BufferError: `buf` is not contiguous.
+            ClosedError: The mover is closed.
+            NotSupportedError: The C library in use cannot flush.
+        """
+        bits = self._admit(flags)
+        if not self._can_flush:
+            raise NotSupportedError(
+                "flush would end the process with this libminiasync, which is"
+                " upstream's: install miniasync with its bundled C library"
+            )
+        pins = pin_one("buf", buf, n, False)
+        return Operation(Flight(self._handle, FLUSH, pins, 0, bits), buf)
+
+    def supports(self, flags: int) -> bool:
+        """Whether operations of this mover keep to all of these flags.
+
+        Raises:
+            TypeError: `flags` is no integer.
+            ValueError: It has unknown bits.
+            ClosedError: The mover is closed.
+        """
+        wanted = _checked_flags(flags)
+        return not wanted & ~(self._honoured | self.capabilities)
+
+    @property
+    def capabilities(self) -> Flags:
+        """The flags that the C library announces for this mover.
+
+        What is honoured may be more: see `supports`.
+        """
+        return Flags(self.vdm.capabilities & _ffi.ALL_FLAGS)
+
+    @property
+    def vdm(self) -> CData:
+        """The ``struct vdm *`` for other C libraries.
+
+        It keeps the C mover alive: `close` ends the mover for Python, and the C
+        mover goes when the last of these goes, which waits for what it does.
+
+        Raises:
+            ClosedError: The mover is closed.
+        """
+        return self._handle.export()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._handle.closed
+
+    def close(self) -> None:
+        """Wait for the operations that have been started, and end the mover.
+
+        Those that have not been started fail with `ClosedError` when they are.
+        Closing twice is fine.
+        """
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<miniasync.{type(self).__name__}: {state}>"
+
+    def _admit(self, flags: int) -> int:
+        """Check what has nothing to do with buffers; the flags as plain bits."""
+        if self._handle.closed:
+            raise ClosedError("the mover is closed: make another one")
+        if type(flags) is int and flags == 0:
+            return 0
+        bits = _checked_flags(flags)
+        if bits & _ffi.MEM_DURABLE and not self.supports(_ffi.MEM_DURABLE):
+            raise NotSupportedError(
+                "flags: this mover cannot make bytes durable; leave MEM_DURABLE"
+                " out and write them back by other means"
+            )
+        return bits
+
+
+class SyncMover(DataMover):
+    r"""Moves bytes in the thread that starts the operation.
+
+    Starting an operation does all of it: there is nothing to wait for, and
+    nothing goes on beside it.
+
+    Example:
+        >>> import miniasync
+        >>> with miniasync.SyncMover() as mover:
+        ...     mover.memset(bytearray(3), 7).result()
+        bytearray(b'\x07\x07\x07')
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        mover = lib.data_mover_sync_new()
+        if not mover:
+            raise OutOfMemoryError("no memory for a mover")
+        vdm = lib.data_mover_sync_get_vdm(mover)
+        self._handle = Handle(mover, vdm, lib.data_mover_sync_delete)
+
+
+class ThreadsMover(DataMover):
+    """Moves bytes with worker threads, which know nothing of Python.
+
+    Args:
+        threads: How many; None for one a processor, as far as that helps.
+        inline_below: Operations of fewer bytes are done by the thread that
+            starts them; 0 sends all through a worker. None lets the C library
+            choose.
+
+    Raises:
+        TypeError: An argument is no integer.
+        ValueError: It is out of range.
+        OutOfMemoryError: There is no memory for it, or no thread.
+        NotSupportedError: `inline_below` was given, but the C library in use
+            has no such limit.
+
+    Example:
+        >>> import miniasync
+        >>> with miniasync.ThreadsMover(threads=2) as mover:
+        ...     mover.memcpy(bytearray(3), b"abc").result()
+        bytearray(b'abc')
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, threads: int | None = None, *, inline_below: int | None = None
+    ) -> None:
+        nthreads = None if threads is None else _within("threads", threads, 1)
+        limit = None
+        if inline_below is not None:
+            limit = _within("inline_below", inline_below, 0)
+            if _ffi.IS_UPSTREAM:
+                raise NotSupportedError(
+                    "inline_below is not known to this libminiasync, which is"
+                    " upstream's: install miniasync with its bundled C library"
+                )
+        if nthreads is None:
+            mover = lib.data_mover_threads_default()
+        else:
+            mover = lib.data_mover_threads_new(
+                nthreads, _QUEUE_LENGTH, lib.FUTURE_NOTIFIER_WAKER
+            )
+        if not mover:
+            count = "its" if nthreads is None else str(nthreads)
+            raise OutOfMemoryError(
+                "no memory for a mover"
+                if ffi.errno != errno.EAGAIN
+                else f"the system does not allow {count} threads: use fewer"
+            )
+        vdm = lib.data_mover_threads_get_vdm(mover)
+        self._handle = Handle(mover, vdm, lib.data_mover_threads_delete)
+        if limit is not None:
+            lib.data_mover_threads_set_inline_below(mover, limit)
+
+    @property
+    def threads(self) -> int | None:
+        """How many worker threads it has; None where the C library is upstream's.
+
+        Raises:
+            ClosedError: The mover is closed.
+        """
+        count: int = lib.data_mover_threads_get_nthreads(self._cmover())
+        return None if _ffi.IS_UPSTREAM else count
+
+    @property
+    def inline_below(self) -> int | None:
+        """Operations of fewer bytes are done by the thread that starts them.
+
+        None where the C library is upstream's, which has no such limit.
+
+        Raises:
+            ClosedError: The mover is closed.
+        """
+        nbytes: int = lib.data_mover_threads_get_inline_below(self._cmover())
+        return None if _ffi.IS_UPSTREAM else nbytes
+
+    def _cmover(self) -> CData:
+        cmover = self._handle.cmover
+        if cmover is None:
+            raise ClosedError("the mover is closed: make another one")
+        return cmover
+
+
+def _checked_flags(flags: int) -> int:
+    bits = integer("flags", flags)
+    if bits & ~_ffi.ALL_FLAGS:
+        raise ValueError(
+            f"flags has unknown bits ({bits:#x}): combine miniasync.Flags, or"
+            " leave it 0"
+        )
+    return bits
+
+
+def _within(name: str, value: int, least: int) -> int:
+    number = integer(name, value)
+    if not least <= number <= 2**63 - 1:
+        raise ValueError(f"{name} must be from {least} to 2**63 - 1, but is {number}")
+    return number

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Waiting for several futures."""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from miniasync._flight import CANCELLED, PENDING, SUCCESS
+from miniasync._future import Future, to_nanoseconds
+from miniasync._group import wait_for
+from miniasync._waiters import shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from miniasync._flight import Flight
+
+FIRST_COMPLETED = "FIRST_COMPLETED"
+FIRST_EXCEPTION = "FIRST_EXCEPTION"
+ALL_COMPLETED = "ALL_COMPLETED"
+
+
+class DoneAndNotDoneFutures(NamedTuple):
+    """What `wait` found: two sets of futures."""
+
+    done: set[Future[Any]]
+    not_done: set[Future[Any]]
+
+
+def wait(
+    fs: Iterable[Future[Any]],
+    timeout: float | None = None,
+    return_when: str = ALL_COMPLETED,
+) -> DoneAndNotDoneFutures:
+    r"""Start all these futures and wait for them.
+
+    Args:
+        fs: The futures, which may be of different movers.
+        timeout: The most seconds to wait; None waits for ever.
+        return_when: `FIRST_COMPLETED` waits for any of them, `FIRST_EXCEPTION`
+            until one has failed or all are done, `ALL_COMPLETED` for all.
+
+    Returns:
+        Two sets, `done` and `not_done`. A cancelled future is done.
+
+    Raises:
+        TypeError: `fs` is something else.
+        ValueError: `return_when` is none of the three.
+
+    Example:
+        >>> import miniasync
+        >>> a, b = bytearray(3), bytearray(3)
+        >>> fs = [miniasync.memset(a, 1), miniasync.memset(b, 2)]
+        >>> done, not_done = miniasync.wait(fs)
+        >>> len(done), a, b
+        (2, bytearray(b'\x01\x01\x01'), bytearray(b'\x02\x02\x02'))
+    """
+    futures = set(checked(fs))
+    deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
+    flights = [future._flight for future in futures]
+    if return_when == ALL_COMPLETED:
+        wait_for(flights, len(flights), deadline, shared)
+    elif return_when == FIRST_COMPLETED:
+        wait_for(flights, 1, deadline, shared)
+    elif return_when == FIRST_EXCEPTION:
+        _wait_for_exception(flights, deadline)
+    else:
+        raise ValueError(
+            "return_when must be FIRST_COMPLETED, FIRST_EXCEPTION or"
+            f" ALL_COMPLETED, not {return_when!r}"
+        )
+    done = {future for future in futures if future._flight.code != PENDING}
+    return DoneAndNotDoneFutures(done, futures - done)
+
+
+def _wait_for_exception(flights: list[Flight], deadline: int | None) -> None:
+    """Start all; wait until one has failed, all have ended, or the deadline."""
+    seen = -1
+    while True:
+        codes = [flight.code for flight in flights if flight.code != PENDING]
+        failed = any(code not in (SUCCESS, CANCELLED) for code in codes)
+        if len(codes) in (seen, len(flights)):
+            break
+        seen = len(codes)
+        wait_for(flights, seen if failed else seen + 1, deadline, shared)
+
+
+def checked(fs: Iterable[Future[Any]]) -> list[Future[Any]]:
+    """Return them as a list.
+
+    Raises:
+        TypeError: They are no futures of ours.
+    """
+    try:
+        futures = list(fs)
+    except TypeError:
+        raise TypeError(
+            f"fs must be an iterable of futures, not {type(fs).__name__}"
+        ) from None
+    for future in futures:
+        if not isinstance(future, Future):
+            raise TypeError(
+                f"fs must hold futures of miniasync only, not {type(future).__name__}"
+            )
+    return futures

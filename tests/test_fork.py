@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""fork() while operations run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+
+Fork: TypeAlias = Callable[[str], None]
+
+HEAD = """
+import os, sys, warnings
+warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+import miniasync
+from gate import Gate
+def in_child(check):
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            check()
+            status = 0
+        except:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    assert os.waitpid(pid, 0) == (pid, 0)
+"""
+
+
+@pytest.fixture
+def fork(run_python: Callable[[str], str]) -> Fork:
+    """Run a program that forks, in a Python that has no other threads."""
+
+    def run(program: str) -> None:
+        assert run_python(HEAD + textwrap.dedent(program) + "print('ok')") == "ok\n"
+
+    return run
+
+
+def test_running_futures_raise_in_the_child_only(fork: Fork) -> None:
+    fork(
+        """
+        with Gate() as gate:
+            dst = bytearray(5)
+            future = gate.mover.memcpy(dst, b"12345").start()
+            gate.wait_entered()
+            def check():
+                assert future.done()
+                try:
+                    future.result()
+                except miniasync.JobCorruptedError as error:
+                    assert "forked" in str(error)
+                else:
+                    raise AssertionError
+                dst.append(0)
+                del gate.mover
+            in_child(check)
+            assert future.running()
+            gate.open()
+            assert future.result() == b"12345"
+        """
+    )
+
+
+def test_idle_futures_can_be_started_in_both(fork: Fork) -> None:
+    fork(
+        """
+        with miniasync.ThreadsMover(2) as mover:
+            mover.memset(bytearray(1 << 20), 1).result()
+            dst = bytearray(1 << 20)
+            future = mover.memset(dst, 7)
+            def check():
+                assert future.result() is dst
+                assert dst.count(7) == 1 << 20
+            in_child(check)
+            assert not any(dst)
+            check()
+        """
+    )
+
+
+def test_the_default_mover_is_fresh(fork: Fork) -> None:
+    fork(
+        """
+        mover = miniasync.default_mover()
+        miniasync.memset(bytearray(1 << 20), 1).result()
+        def check():
+            assert miniasync.default_mover() is not mover
+            dst = bytearray(1 << 20)
+            future = miniasync.memset(dst, 1).start()
+            assert future.result() == b"\\1" * (1 << 20)
+            assert miniasync.wait([miniasync.memset(dst, 2)]).not_done == set()
+            def grandchild():
+                assert miniasync.memset(dst, 3).result().count(3) == 1 << 20
+            in_child(grandchild)
+        in_child(check)
+        assert miniasync.default_mover() is mover
+        """
+    )
+
+
+def test_while_other_threads_wait(fork: Fork) -> None:
+    fork(
+        """
+        import threading
+        from miniasync._waiters import shared
+        with Gate() as gate, Gate() as other, miniasync.Runtime() as runtime:
+            waiters = shared.cdata, runtime._waiter.cdata
+            one = gate.mover.memcpy(bytearray(5), b"12345")
+            two = other.mover.memcpy(bytearray(5), b"12345")
+            threads = [threading.Thread(target=one.result),
+                       threading.Thread(target=runtime.wait, args=(two,))]
+            for thread in threads: thread.start()
+            gate.wait_entered()
+            other.wait_entered()
+            def check():
+                for future in (one, two):
+                    assert isinstance(future.exception(),
+                                      miniasync.JobCorruptedError)
+                assert shared.cdata not in waiters
+                assert runtime._waiter.cdata not in waiters
+                fresh = miniasync.memset(bytearray(5), 1)
+                runtime.wait(fresh)
+                assert fresh.result() == b"\\1" * 5
+            in_child(check)
+            gate.open()
+            other.open()
+            for thread in threads: thread.join()
+            assert one.result() == two.result() == b"12345"
+        """
+    )
+
+
+def test_with_a_dropped_future(fork: Fork) -> None:
+    fork(
+        """
+        warnings.simplefilter("ignore", ResourceWarning)
+        with Gate() as gate:
+            dst = bytearray(5)
+            gate.mover.memcpy(dst, b"12345").start()
+            gate.wait_entered()
+            def check():
+                dst.append(0)
+                with Gate() as fresh:
+                    fresh.mover.memcpy(dst, b"123456").start()
+                    fresh.wait_entered()
+                    fresh.open()
+                    while True:
+                        try: dst.append(0); break
+                        except BufferError: pass
+                assert dst == b"123456\\0"
+            in_child(check)
+        """
+    )
+
+
+def test_movers_can_be_closed_in_the_child(fork: Fork) -> None:
+    fork(
+        """
+        mover = miniasync.ThreadsMover(2)
+        mover.memset(bytearray(1 << 20), 1).result()
+        future = mover.memset(bytearray(1 << 20), 1).start()
+        in_child(mover.close)
+        future.result()
+        mover.close()
+        """
+    )

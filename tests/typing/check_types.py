@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Never run: mypy checks that users get the types they expect."""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+import numpy as np
+from typing_extensions import assert_type
+
+import miniasync
+from miniasync import DataMover, Future, Runtime, State, ThreadsMover
+
+
+def results(mover: DataMover, array: np.ndarray[Any, Any], map: mmap.mmap) -> None:
+    data = bytearray(5)
+    assert_type(mover.memcpy(data, b"12345"), Future[bytearray])
+    assert_type(mover.memcpy(data, b"12345").result(), bytearray)
+    assert_type(mover.memmove(memoryview(data), data).start(), Future[memoryview])
+    assert_type(mover.memset(map, 1).result(timeout=1.5), mmap.mmap)
+    assert_type(mover.memcpy(array, array.copy()).result(), np.ndarray[Any, Any])
+    assert_type(mover.flush(b"").result(), bytes)
+    assert_type(miniasync.memcpy(data, array, n=3, flags=0).result(), bytearray)
+    assert_type(miniasync.flush(array).result(), np.ndarray[Any, Any])
+    with miniasync.memset(data, 1) as future:
+        assert_type(future, Future[bytearray])
+    assert_type(future.exception(), BaseException | None)
+    assert_type(future.poll(), State)
+    assert_type(future.state, State)
+    assert_type(future.done(), bool)
+
+
+def movers() -> None:
+    with ThreadsMover(threads=2, inline_below=0) as mover:
+        assert_type(mover, ThreadsMover)
+        assert_type(mover.threads, int | None)
+    assert_type(miniasync.default_mover(), ThreadsMover)
+    assert_type(mover.supports(miniasync.Flags.MEM_DURABLE), bool)
+    assert_type(mover.capabilities, miniasync.Flags)
+
+
+def waiting(a: Future[bytearray], b: Future[memoryview]) -> None:
+    done, not_done = miniasync.wait([a, b], timeout=1)
+    assert_type(done, set[Future[Any]])
+    assert_type(not_done, set[Future[Any]])
+    with Runtime() as runtime:
+        runtime.wait(a, b, timeout=None)
+
+
+def misuse(mover: DataMover) -> None:
+    mover.memcpy(5, b"")  # type: ignore[type-var]
+    mover.memcpy(bytearray(), "text")  # type: ignore[arg-type]
+    mover.memset(bytearray(), b"1")  # type: ignore[arg-type]
+    miniasync.wait(mover.memset(bytearray(), 1))  # type: ignore[arg-type]
