@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measure the movers on this machine: ``miniasync bench``.
+
+Two kinds of rows come out of one run: Python's, for which the movers compete
+with what people use without them, and native ones, for which the C runtime is
+timed in C. How: ``_bench_timing.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+
+import miniasync
+from miniasync import _bench_native, _bench_python, _console, _info
+from miniasync._bench_timing import Arena, BenchmarkError, Pace, Row, TwoThreads
+from miniasync._ffi import ffi
+
+__all__ = ["BenchmarkError", "Config", "Report", "Row", "TwoThreads", "run"]
+
+KIB, MIB = 2**10, 2**20
+QUICK_SIZES = (64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB)
+FULL_SIZES = (
+    *(64, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB),
+    *(MIB, 4 * MIB, 8 * MIB, 16 * MIB, 64 * MIB, 256 * MIB),
+)
+BATCHES = (1, 16, 128, 1024)
+SMALL = 64
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure.
+
+    Attributes:
+        sizes: Bytes of one copy, each a row.
+        seconds: About how long the whole run measures; what it takes to check
+            the copies comes on top.
+        rounds: How often each contender has its turn in a row.
+    """
+
+    sizes: tuple[int, ...]
+    seconds: float
+    rounds: int
+
+    @classmethod
+    def quick(cls) -> Config:
+        """For an impression, in half a minute."""
+        return cls(QUICK_SIZES, seconds=20.0, rounds=5)
+
+    @classmethod
+    def full(cls) -> Config:
+        """For figures to quote, in some minutes."""
+        return cls(FULL_SIZES, seconds=180.0, rounds=15)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured.
+
+    Attributes:
+        started: When.
+        config: How.
+        system: On what; see `miniasync info`.
+        rows: The results, in the order in which they were taken.
+    """
+
+    started: datetime
+    config: Config
+    system: dict[str, object]
+    rows: list[Row]
+
+
+def run(
+    config: Config,
+    progress: Callable[
+        [str, int], AbstractContextManager[_console.Advance]
+    ] = _console.progress,
+) -> Report:
+    """Run the benchmark.
+
+    Args:
+        config: What to measure.
+        progress: Shows how far it is.
+
+    Returns:
+        The results.
+
+    Raises:
+        BenchmarkError: A copy moved wrong bytes, or there is too little memory.
+    """
+    started = datetime.now(timezone.utc)
+    arena = Arena(max(*config.sizes, SMALL * max(BATCHES)))
+    try:
+        with miniasync.SyncMover() as sync, miniasync.ThreadsMover() as threads:
+            rows = _rows(config, arena, sync, threads, progress)
+    finally:
+        arena.close()
+    return Report(started, config, _info.collect(), rows)
+
+
+def _rows(
+    config: Config,
+    arena: Arena,
+    sync: miniasync.SyncMover,
+    threads: miniasync.ThreadsMover,
+    progress: Callable[[str, int], AbstractContextManager[_console.Advance]],
+) -> list[Row]:
+    vdms = {"memcpy": ffi.NULL, "sync mover": sync.vdm, "threads mover": threads.vdm}
+    movers = {"SyncMover": sync, "ThreadsMover": threads}
+    rows: list[Row] = []
+    with _bench_python.contenders(movers) as makers:
+        work: list[Callable[[Pace], list[Row]]] = [
+            *(partial(_bench_python.copies, makers, arena, n) for n in config.sizes),
+            partial(_bench_native.latency, vdms, arena, SMALL),
+            *(partial(_bench_native.batches, vdms, arena, SMALL, n) for n in BATCHES),
+            *(partial(_bench_native.copies, vdms, arena, n) for n in config.sizes),
+        ]
+        pace = Pace(config.rounds, config.seconds * 1e9 / len(work))
+        with progress("bench", len(work)) as advance:
+            for measure in work:
+                rows += measure(pace)
+                advance(1)
+    return rows
