@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a contributor runs, and what continuous integration runs.
+
+``nox -l`` lists the sessions, ``nox -s NAME`` runs one. CMake and Ninja are
+installed into the session where the machine has none.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "tests"]
+# A machine with one Python is enough to work on this project.
+nox.options.error_on_missing_interpreters = False
+
+ROOT = Path(__file__).parent
+C_LIBRARY = ROOT / "vendor" / "miniasync"
+DIST = ROOT / "dist"
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+CMAKE_MINIMUM = (3, 20)
+
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+
+def add_pyenv_to_path() -> None:
+    """Let nox find what pyenv installed: its shims run only what is selected."""
+    if shutil.which("pyenv") is None:
+        return
+    root = subprocess.run(
+        ["pyenv", "root"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    found = [
+        str(directory)
+        for version in PYTHONS
+        for directory in sorted(Path(root, "versions").glob(f"{version}.*/bin"))
+    ]
+    os.environ["PATH"] = os.pathsep.join([*found, os.environ["PATH"]])
+
+
+add_pyenv_to_path()
+
+
+def dependencies(group: str) -> tuple[str, ...]:
+    """The requirements in a dependency group of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, group)
+
+
+def install_build_tools(session: nox.Session) -> None:
+    """Install CMake and Ninja into the session where the machine lacks them."""
+    missing = []
+    cmake = shutil.which("cmake")
+    if cmake is not None:
+        shown = subprocess.run(
+            [cmake, "--version"], capture_output=True, text=True, check=False
+        ).stdout
+        version = re.search(r"(\d+)\.(\d+)", shown)
+        if version is None or tuple(map(int, version.groups())) < CMAKE_MINIMUM:
+            cmake = None
+    if cmake is None:
+        missing.append("cmake")
+    if shutil.which("ninja") is None:
+        missing.append("ninja")
+    if missing:
+        session.install(*missing)
+
+
+def cmake_build(session: nox.Session, source: Path, build: Path, *options: str) -> None:
+    """Configure and build a CMake project with Ninja."""
+    session.run(
+        *("cmake", "-S", str(source), "-B", str(build), "-G", "Ninja"),
+        *options,
+        external=True,
+    )
+    session.run("cmake", "--build", str(build), external=True)
+
+
+def test_c_library(session: nox.Session, *options: str) -> None:
+    """Build the C library with its tests and run them."""
+    install_build_tools(session)
+    build = Path(session.create_tmp(), "c").resolve()
+    cmake_build(session, C_LIBRARY, build, *options)
+    session.run(
+        *("ctest", "--test-dir", str(build), "--output-on-failure"),
+        "--no-tests=error",
+        external=True,
+    )
+
+
+def build_distribution(session: nox.Session, kind: str) -> Path:
+    """Build the ``wheel`` or ``sdist`` into ``dist/`` and return its path."""
+    pattern = {"wheel": "miniasync-*.whl", "sdist": "miniasync-*.tar.gz"}[kind]
+    for old in DIST.glob(pattern):
+        old.unlink()
+    session.install("build")
+    session.run("python", "-m", "build", f"--{kind}", "--outdir", str(DIST))
+    [built] = DIST.glob(pattern)
+    return built
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types of the Python and C sources."""
+    session.install(*dependencies("lint"), *PROJECT["project"]["dependencies"])
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    sources = [
+        str(path.relative_to(ROOT))
+        for folder in (C_LIBRARY, ROOT / "src")
+        for path in sorted(folder.rglob("*"))
+        # cffi reads the cdef; it is not quite C.
+        if path.suffix in {".c", ".cc", ".h", ".inc"} and "cdef" not in path.name
+    ]
+    session.run("clang-format", "--dry-run", "-Werror", *sources, log=False)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests, C and Python, with the Python that runs nox."""
+    test_c_library(session)
+    session.install(".", *dependencies("tests"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def c_tests(session: nox.Session) -> None:
+    """Run the C tests, as built for Linux and as built for other systems."""
+    test_c_library(session, "-DMINIASYNC_WERROR=ON", "-DMINIASYNC_PORTABLE=ON")
+    test_c_library(session, "-DMINIASYNC_WERROR=ON", "-DMINIASYNC_PORTABLE=OFF")
+
+
+@nox.session
+def c_asan(session: nox.Session) -> None:
+    """Run the C tests under the address and undefined behaviour sanitizers."""
+    test_c_library(session, "-DMINIASYNC_SANITIZE=address,undefined")
+
+
+@nox.session
+def c_tsan(session: nox.Session) -> None:
+    """Run the C tests under the thread sanitizer."""
+    test_c_library(session, "-DMINIASYNC_SANITIZE=thread")
+
+
+@nox.session
+def c_valgrind(session: nox.Session) -> None:
+    """Run the C tests under valgrind's memcheck."""
+    if shutil.which("valgrind") is None:
+        session.skip("valgrind is not installed")
+    launcher = (
+        "valgrind;--quiet;--leak-check=full;--error-exitcode=99"
+        ";--trace-children=yes;--child-silent-after-fork=yes"
+    )
+    test_c_library(
+        session,
+        f"-DMINIASYNC_TEST_LAUNCHER={launcher}",
+        "-DMINIASYNC_TEST_TIMEOUT=1200",
+    )
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel and check that it keeps to the stable ABI."""
+    built = build_distribution(session, "wheel")
+    session.install("abi3audit")
+    session.run("abi3audit", "--strict", "--verbose", str(built))
+
+
+@nox.session(python=PYTHONS, requires=["wheel"])
+def wheel_tests(session: nox.Session) -> None:
+    """Test the one wheel on a Python."""
+    [built] = DIST.glob("miniasync-*.whl")
+    # Once with what the extras need; without it, those tests are skipped.
+    extras = "[plot,pretty]" if session.python == PYTHONS[0] else ""
+    session.install(f"{built}{extras}", *dependencies("tests"))
+    if session.python == PYTHONS[-1]:
+        # -P: as with plain pytest, the checkout itself is not on the path.
+        session.run(
+            *("python", "-X", "dev", "-W", "error", "-P", "-m", "pytest"),
+            *session.posargs,
+        )
+    else:
+        session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("interface", ["1.1", "1.0"])
+def system(session: nox.Session, interface: str) -> None:
+    """Test the extension on an installed library, also one with upstream's functions.
+
+    The latter is our own with the newer version node taken out, and is found
+    through pkg-config alone.
+    """
+    install_build_tools(session)
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    source = folder / "source"
+    prefix = folder / "prefix"
+    shutil.copytree(C_LIBRARY, source)
+    if interface == "1.0":
+        exports = source / "src" / "libminiasync.map"
+        head, _, _ = exports.read_text().partition("\nLIBMINIASYNC_1.1")
+        exports.write_text(head)
+    cmake_build(
+        *(session, source, folder / "c"),
+        "-DMINIASYNC_BUILD_TESTS=OFF",
+        "-DMINIASYNC_BUILD_BENCH=OFF",
+        f"-DCMAKE_INSTALL_PREFIX={prefix}",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+    )
+    session.run("cmake", "--install", str(folder / "c"), external=True)
+    if interface == "1.0":
+        shutil.rmtree(prefix / "lib" / "libminiasync")
+        found_by = {"PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
+    else:
+        found_by = {"CMAKE_PREFIX_PATH": str(prefix)}
+    session.install(
+        f"-Cbuild-dir={folder / 'extension'}",
+        "-Ccmake.define.MINIASYNC_PROVIDER=system",
+        ".",
+        *dependencies("tests"),
+        env=found_by,
+    )
+    session.run(
+        "pytest",
+        *session.posargs,
+        env={"MINIASYNC_TEST_PROVIDER": f"system {interface}"},
+    )
+
+
+@nox.session
+def sdist(session: nox.Session) -> None:
+    """Build the sdist and test what is built from it, away from git."""
+    built = build_distribution(session, "sdist")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.unpack_archive(built, folder)
+        [unpacked] = Path(folder).iterdir()
+        leftovers = {".ci", ".nox", ".venv", "build", "dist"}
+        leftovers &= {path.name for path in unpacked.iterdir()}
+        if leftovers:
+            session.error(f"the sdist contains {sorted(leftovers)}")
+        session.chdir(unpacked)
+        session.install(".", *dependencies("tests"))
+        session.run("pytest", *session.posargs)
+
+
+@nox.session
+def editable(session: nox.Session) -> None:
+    """Try an editable install."""
+    session.install("-e", ".", *dependencies("tests"))
+    session.run("miniasync", "info")
+    session.run("pytest", "tests/test_packaging.py")
+
+
+@nox.session(python=[PYTHONS[0], PYTHONS[-1]])
+def readme(session: nox.Session) -> None:
+    """Run the commands of README.md in a fresh clone, with an empty home directory.
+
+    What is cloned is the last commit.
+    """
+    commands = [
+        line
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("python3 -m venv .venv && ")
+    ]
+    if len(commands) != 2:
+        session.error(
+            f"README.md has {len(commands)} commands that make a .venv, not 2"
+        )
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    home = folder / "home"
+    home.mkdir(parents=True)
+    session.run(
+        "git", "clone", "--quiet", str(ROOT), str(folder / "clone"), external=True
+    )
+    session.chdir(folder / "clone")
+    for command in commands:
+        session.run("sh", "-c", command, external=True, env={"HOME": str(home)})
+
+
+@nox.session(python=PYTHONS)
+def py_asan(session: nox.Session) -> None:
+    """Run the Python tests with the extension under address sanitizer."""
+    runtimes = []
+    for name in ("libasan.so", "libubsan.so"):
+        path = subprocess.run(
+            [os.environ.get("CC", "cc"), f"-print-file-name={name}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        if not os.path.isabs(path):
+            session.skip(f"the C compiler has no {name}")
+        runtimes.append(path)
+    session.install(
+        f"-Cbuild-dir={Path(session.create_tmp(), 'extension').resolve()}",
+        "-Ccmake.define.MINIASYNC_SANITIZE=address,undefined",
+        ".",
+        *dependencies("tests"),
+    )
+    session.run(
+        "pytest",
+        *session.posargs,
+        env={
+            "LD_PRELOAD": " ".join(runtimes),
+            # The interpreter itself leaves memory behind; SIGBUS is ours to handle.
+            "ASAN_OPTIONS": "detect_leaks=0:handle_sigbus=0",
+        },
+    )
+
+
+@nox.session(python=False)
+def long(session: nox.Session) -> None:
+    """Queue what takes too long for every change."""
+    session.notify("c_valgrind")
+    for version in PYTHONS:
+        session.notify(f"py_asan-{version}")
