@@ -18,6 +18,7 @@
 #define MA_PARK_POSIX
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #endif
 
 struct ma__park {
@@ -27,12 +28,19 @@ struct ma__park {
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	bool token;
+	pid_t pid;
 #endif
 };
 
 /* 0, or an error number when the system has no resources for it. */
 int ma__park_init(struct ma__park *park);
 void ma__park_fini(struct ma__park *park);
+
+/*
+ * Before a thread begins to use a park that may be older than a fork: a lock in
+ * it may have been held by a thread that this process does not have.
+ */
+void ma__park_renew(struct ma__park *park);
 
 /*
  * Sleeps until there is a token, and takes it: 0. ETIMEDOUT at `deadline` (a

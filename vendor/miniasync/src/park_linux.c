@@ -27,6 +27,12 @@ ma__park_fini(struct ma__park *park)
 	(void)park;
 }
 
+void
+ma__park_renew(struct ma__park *park)
+{
+	(void)park; /* there is no lock */
+}
+
 int
 ma__park_wait(struct ma__park *park, uint64_t deadline)
 {

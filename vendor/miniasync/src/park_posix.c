@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 
@@ -28,14 +29,29 @@ ma__park_init(struct ma__park *park)
 	if (error != 0)
 		pthread_cond_destroy(&park->cond);
 	park->token = false;
+	park->pid = getpid();
 	return error;
 }
 
 void
 ma__park_fini(struct ma__park *park)
 {
+	/* In a forked child it would wait for threads that are not there. */
+	if (park->pid != getpid())
+		return;
 	pthread_mutex_destroy(&park->lock);
 	pthread_cond_destroy(&park->cond);
+}
+
+void
+ma__park_renew(struct ma__park *park)
+{
+	/*
+	 * Not destroyed first: that could wait for threads that are not there.
+	 * If it fails, for want of memory, the old state is as good as any.
+	 */
+	if (park->pid != getpid())
+		(void)ma__park_init(park);
 }
 
 int

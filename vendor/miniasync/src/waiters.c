@@ -171,8 +171,10 @@ ma__waiters_take(struct ma__waiters *waiters)
 		if (!atomic_load_explicit(&waiter->busy,
 			    memory_order_relaxed) &&
 			!atomic_exchange_explicit(&waiter->busy, true,
-				memory_order_acquire))
+				memory_order_acquire)) {
+			ma__park_renew(&waiter->park);
 			return waiter;
+		}
 	}
 	waiter = waiter_new();
 	if (waiter == NULL)
