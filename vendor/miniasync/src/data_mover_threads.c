@@ -85,13 +85,9 @@ static void *
 threads_op_new(struct vdm *vdm, const enum vdm_operation_type type)
 {
 	struct data_mover_threads *dmt = (struct data_mover_threads *)vdm;
-	struct ma__workers *workers = dmt->workers;
-	struct ma__op *op;
+	struct ma__op *op = ma__pool_get(&dmt->workers->pool);
 
 	(void)type;
-	pthread_mutex_lock(&workers->lock);
-	op = ma__pool_get(&workers->pool);
-	pthread_mutex_unlock(&workers->lock);
 	if (op != NULL)
 		op->mover = dmt;
 	return op;
@@ -166,12 +162,9 @@ threads_op_delete(void *data, const struct vdm_operation *operation,
 	struct vdm_operation_output *output)
 {
 	struct ma__op *op = data;
-	struct ma__workers *workers = op->mover->workers;
 
 	ma__request_output(operation, op->result, output);
-	pthread_mutex_lock(&workers->lock);
-	ma__pool_put(&workers->pool, op);
-	pthread_mutex_unlock(&workers->lock);
+	ma__pool_put(&op->mover->workers->pool, op);
 }
 
 static int

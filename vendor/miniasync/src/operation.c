@@ -95,9 +95,9 @@
  * is woken after DONE, so a waker that never returns keeps that wait waiting.)
  *
  * Who may free what when: an operation has one reference of its future and one
- * of each worker that holds it; they are counted under the mover's lock. The
- * future's ends in op_delete, a worker's when it has left ma__op_finish(). So
- * the executor may touch the operation after DONE, though the future be gone.
+ * of each worker that holds it. The future's ends in op_delete, a worker's when
+ * it has left ma__op_finish(). So the executor may touch the operation after
+ * DONE, though the future be gone.
  *
  * Memory orderings. Locking acquires, unlocking releases: waker and cell. The
  * executor reads the cell once more after DONE, when nobody writes it any more.

@@ -45,8 +45,9 @@ struct ma__op {
 
 	uint64_t monitor; /* what a POLLER notifier watches: 0, at the end 1 */
 
+	atomic_uint refs;
+
 	/* Under the mover's lock. */
-	unsigned refs;
 	size_t piece; /* bytes handed out at a time */
 	size_t cursor; /* bytes handed out so far */
 	bool lost; /* a worker was executing it when the process forked */

@@ -33,13 +33,14 @@ struct ma__pace {
 	unsigned rounds; /* without a completion */
 };
 
+/* Does not read the clock: most waits end before it matters. */
 static inline void
-ma__pace_init(struct ma__pace *pace, uint64_t now)
+ma__pace_init(struct ma__pace *pace)
 {
-	pace->quiet_since = now;
+	pace->quiet_since = 0;
 	pace->nap = MA__NAP_MIN;
 	pace->check_after = MA__CHECK_MIN;
-	pace->check_at = ma__after(now, MA__CHECK_MIN);
+	pace->check_at = 0;
 	pace->rounds = 0;
 }
 
@@ -84,6 +85,8 @@ ma__pace_nap(struct ma__pace *pace, uint64_t now)
 static inline bool
 ma__pace_check(struct ma__pace *pace, uint64_t now)
 {
+	if (pace->check_at == 0)
+		pace->check_at = ma__after(now, pace->check_after);
 	if (now < pace->check_at)
 		return false;
 	if (pace->check_after < MA__CHECK_MAX)

@@ -3,6 +3,7 @@
 
 #include "pool.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -31,8 +32,29 @@ struct ma__slab {
 };
 
 void
+ma__pool_lock(struct ma__pool *pool)
+{
+	for (unsigned tries = 0; atomic_exchange_explicit(&pool->locked, true,
+		     memory_order_acquire);
+		tries++) {
+		/* Who holds it may have lost its processor. */
+		if (tries < 100)
+			future_cpu_pause();
+		else
+			sched_yield();
+	}
+}
+
+void
+ma__pool_unlock(struct ma__pool *pool)
+{
+	atomic_store_explicit(&pool->locked, false, memory_order_release);
+}
+
+void
 ma__pool_init(struct ma__pool *pool, size_t limit)
 {
+	atomic_init(&pool->locked, false);
 	pool->spare = NULL;
 	pool->slabs = NULL;
 	pool->futures = 0;
@@ -58,8 +80,9 @@ make_spare(struct ma__pool *pool, struct ma__op *op)
 	POISON(op);
 }
 
-struct ma__op *
-ma__pool_get(struct ma__pool *pool)
+/* Takes a spare operation, with the lock held; NULL as ma__pool_get(). */
+static struct ma__op *
+take_spare(struct ma__pool *pool)
 {
 	struct ma__op *op;
 
@@ -79,8 +102,21 @@ ma__pool_get(struct ma__pool *pool)
 	UNPOISON(op);
 	pool->spare = op->next;
 	pool->futures++;
+	return op;
+}
+
+struct ma__op *
+ma__pool_get(struct ma__pool *pool)
+{
+	struct ma__op *op;
+
+	ma__pool_lock(pool);
+	op = take_spare(pool);
+	ma__pool_unlock(pool);
+	if (op == NULL)
+		return NULL;
 	op->next = NULL;
-	op->refs = 1;
+	atomic_init(&op->refs, 1);
 	ma__op_reset(op);
 	return op;
 }
@@ -88,19 +124,40 @@ ma__pool_get(struct ma__pool *pool)
 void
 ma__pool_hold(struct ma__op *op)
 {
-	op->refs++;
+	/* Relaxed: who takes a reference has one, or holds the queue's lock. */
+	atomic_fetch_add_explicit(&op->refs, 1, memory_order_relaxed);
+}
+
+/*
+ * Drops a reference. Is it the last one? Who has the only one need not tell
+ * anybody. Acquire and release: the next user sees all of the others' writes.
+ */
+static bool
+unref(struct ma__op *op)
+{
+	return atomic_load_explicit(&op->refs, memory_order_acquire) == 1 ||
+		atomic_fetch_sub_explicit(&op->refs, 1, memory_order_acq_rel) ==
+		1;
 }
 
 void
 ma__pool_drop(struct ma__pool *pool, struct ma__op *op)
 {
-	if (--op->refs == 0)
-		make_spare(pool, op);
+	if (!unref(op))
+		return;
+	ma__pool_lock(pool);
+	make_spare(pool, op);
+	ma__pool_unlock(pool);
 }
 
 void
 ma__pool_put(struct ma__pool *pool, struct ma__op *op)
 {
+	const bool last = unref(op);
+
+	ma__pool_lock(pool);
 	pool->futures--;
-	ma__pool_drop(pool, op);
+	if (last)
+		make_spare(pool, op);
+	ma__pool_unlock(pool);
 }

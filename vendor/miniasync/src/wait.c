@@ -128,9 +128,14 @@ poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
 static struct ma__cell *
 take_woken(struct wait *wait, struct ma__cell *others)
 {
+	struct ma__cell *cell;
+
+	if (atomic_load_explicit(&wait->waiter->ready, memory_order_relaxed) ==
+		NULL)
+		return others;
 	/* Acquire: pairs with the release of ma__cell_wake(). */
-	struct ma__cell *cell = atomic_exchange_explicit(&wait->waiter->ready,
-		NULL, memory_order_acquire);
+	cell = atomic_exchange_explicit(&wait->waiter->ready, NULL,
+		memory_order_acquire);
 
 	while (cell != NULL) {
 		struct ma__cell *next = cell->ready_next;
@@ -440,7 +445,7 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 		return 0;
 
 	ma__cell_list_init(&wait.polled);
-	ma__pace_init(&wait.pace, ma__now());
+	ma__pace_init(&wait.pace);
 	wait.waiter = ma__waiters_take(waiters);
 	if (wait.waiter == NULL)
 		return ma__wait_without_cells(futs, nfuts, nwanted, deadline,

@@ -19,7 +19,7 @@ ma__wait_without_cells(struct future *futs[], size_t nfuts, size_t nwanted,
 	struct ma__pace pace;
 	size_t ndone = 0;
 
-	ma__pace_init(&pace, ma__now());
+	ma__pace_init(&pace);
 	for (;;) {
 		const size_t before = ndone;
 		struct timespec nap;

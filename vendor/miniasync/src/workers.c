@@ -89,13 +89,19 @@ worker_main(void *arg)
 static void
 fork_prepare(struct ma__forkable *forkable)
 {
-	pthread_mutex_lock(&((struct ma__workers *)forkable)->lock);
+	struct ma__workers *workers = (struct ma__workers *)forkable;
+
+	pthread_mutex_lock(&workers->lock);
+	ma__pool_lock(&workers->pool);
 }
 
 static void
 fork_parent(struct ma__forkable *forkable)
 {
-	pthread_mutex_unlock(&((struct ma__workers *)forkable)->lock);
+	struct ma__workers *workers = (struct ma__workers *)forkable;
+
+	ma__pool_unlock(&workers->pool);
+	pthread_mutex_unlock(&workers->lock);
 }
 
 static void
@@ -111,6 +117,7 @@ fork_child(struct ma__forkable *forkable)
 		worker->op = NULL;
 	}
 	workers->orphaned = true;
+	ma__pool_unlock(&workers->pool);
 	pthread_mutex_unlock(&workers->lock);
 }
 
