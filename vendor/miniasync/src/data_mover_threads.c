@@ -93,16 +93,26 @@ threads_op_new(struct vdm *vdm, const enum vdm_operation_type type)
 	return op;
 }
 
+/* Is the operation to be executed by this poll, rather than by a worker? */
+static bool
+runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
+	const struct vdm_operation *operation)
+{
+	const size_t n = op->request.n;
+
+	if (dmt->workers->orphaned)
+		return true;
+	if (has_user_function(dmt, op->request.type))
+		return false;
+	return n == 0 || n < dmt->inline_below ||
+		(dmt->inline_below != 0 && n < ma__polling_bytes(operation));
+}
+
 static void
 start(struct data_mover_threads *dmt, struct ma__op *op,
-	struct future_notifier *n)
+	const struct vdm_operation *operation, struct future_notifier *n)
 {
-	const bool user = has_user_function(dmt, op->request.type);
-
-	if (dmt->workers->orphaned ||
-		(!user &&
-			(op->request.n == 0 ||
-				op->request.n < dmt->inline_below))) {
+	if (runs_inline(dmt, op, operation)) {
 		atomic_store_explicit(&op->state, MA__OP_INLINE,
 			memory_order_relaxed);
 		execute(op, 0, op->request.n);
@@ -133,7 +143,7 @@ threads_op_start(void *data, const struct vdm_operation *operation,
 		op->result = VDM_ERROR_JOB_CORRUPTED;
 		ma__op_complete_alone(op);
 	} else {
-		start(dmt, op, n);
+		start(dmt, op, operation, n);
 	}
 	return 0;
 }

@@ -269,8 +269,6 @@ static void
 register_wait(struct ma__op *op, const struct vdm_operation *operation,
 	enum future_notifier_type desired)
 {
-	const size_t offset = offsetof(struct vdm_operation_future, data) +
-		offsetof(struct vdm_operation_data, operation);
 	struct ma__cell *old;
 	unsigned state;
 
@@ -282,9 +280,8 @@ register_wait(struct ma__op *op, const struct vdm_operation *operation,
 	old = swap_cell(op, ma__polling->cell);
 	unlock(op, state);
 	unref(old);
-	ma__polling->registered = desired == FUTURE_NOTIFIER_WAKER &&
-		(const char *)operation ==
-			(const char *)ma__polling->fut + offset;
+	ma__polling->registered =
+		desired == FUTURE_NOTIFIER_WAKER && ma__polling_is(operation);
 }
 
 /* Stays RESTING for a while, unless a poll completes the operation. */

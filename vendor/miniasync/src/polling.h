@@ -8,13 +8,18 @@
 
 /*
  * Polls a future with the cell's waker, or with none. The future's state is the
- * result; true if it will have the cell woken.
+ * result; true if it will have the cell woken. `alone`: how large an operation
+ * the thread executes itself if that is what it waits for.
  */
 static inline bool
-ma__poll_with(struct future *fut, struct ma__cell *cell)
+ma__poll_with(struct future *fut, struct ma__cell *cell, size_t alone)
 {
 	struct ma__polling *outer = ma__polling;
-	struct ma__polling polling = {.fut = fut, .cell = cell};
+	struct ma__polling polling = {
+		.fut = fut,
+		.cell = cell,
+		.alone = alone,
+	};
 	struct future_notifier notifier = {
 		.waker = {.data = cell, .wake = ma__cell_wake},
 		.poller = {.ptr_to_monitor = NULL},

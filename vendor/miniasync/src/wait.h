@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libminiasync/future.h"
+#include "libminiasync/vdm.h"
 
 /* A cell stands for one future in one wait; its waker wakes the waiter. */
 struct ma__cell;
@@ -45,10 +45,26 @@ ma__cell_of(const struct future_notifier *n)
 struct ma__polling {
 	const struct future *fut;
 	struct ma__cell *cell;
+	size_t alone; /* see ma__polling_bytes() */
 	bool registered; /* set by fut's mover, which will wake the cell */
 };
 
 extern _Thread_local struct ma__polling *ma__polling;
+
+/*
+ * An operation of fewer bytes than this is better executed by the poll than
+ * handed over and waited for: the thread has nothing else to do. 0 outside a
+ * wait.
+ *
+ * If what the wait polls is the operation's future, and nothing else is waited
+ * for, that is true of any size that one thread is to copy. A task, or another
+ * future of the wait, may mean to work beside the operation: then only what
+ * takes less time than handing over.
+ */
+size_t ma__polling_bytes(const struct vdm_operation *operation);
+
+/* Is this the operation of the very future that the wait is polling? */
+bool ma__polling_is(const struct vdm_operation *operation);
 
 /* The waiters that a runtime keeps, for one waiting thread each. */
 struct ma__waiter;

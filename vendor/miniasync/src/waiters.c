@@ -54,6 +54,30 @@
 
 _Thread_local struct ma__polling *ma__polling;
 
+/* Handing over costs the two threads as much as copying this. */
+#define SMALL ((size_t)16 << 10)
+
+bool
+ma__polling_is(const struct vdm_operation *operation)
+{
+	const size_t offset = offsetof(struct vdm_operation_future, data) +
+		offsetof(struct vdm_operation_data, operation);
+
+	return ma__polling != NULL &&
+		(const char *)operation ==
+		(const char *)ma__polling->fut + offset;
+}
+
+size_t
+ma__polling_bytes(const struct vdm_operation *operation)
+{
+	if (ma__polling == NULL)
+		return 0;
+	return ma__polling->alone > SMALL && ma__polling_is(operation)
+		? ma__polling->alone
+		: SMALL;
+}
+
 void
 ma__cell_wake(void *data)
 {

@@ -5,6 +5,8 @@
  * The first poll of an operation queues it; workers execute it and call the
  * waker. Small operations are done by the first poll itself, since handing them
  * over costs more than they do; large ones are cut into pieces for all workers.
+ * A thread that starts an operation by waiting for it, and for nothing else,
+ * executes it itself up to the size from which on the workers' help pays.
  *
  * After fork() the child's copy of a mover has no workers: an operation that
  * was not begun runs in the polling thread, one that a worker had begun ends
@@ -78,7 +80,7 @@ MINIASYNC_API void data_mover_threads_set_memset_fn(
 
 /*
  * Operations of fewer bytes than this are executed by the poll that starts
- * them; 0 sends everything through a worker. Only while no operation of the
+ * them; 0 sends everything through a worker, also what is waited for at once. Only while no operation of the
  * mover is pending. Since LIBMINIASYNC_1.1.
  */
 MINIASYNC_API void data_mover_threads_set_inline_below(
