@@ -6,6 +6,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ read_line(const char *path, char *line, size_t size)
 static size_t
 cpus_by_cgroup(const char *mount, char *path, size_t cpus)
 {
-	char file[1024];
+	char file[PATH_MAX + 64];
 	char line[128];
 
 	for (;;) {
@@ -89,7 +90,7 @@ ma__os_cpus(void)
 {
 	size_t cpus = cpus_by_affinity();
 	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[512];
+	char line[PATH_MAX + 16];
 
 	if (file == NULL)
 		return cpus;

@@ -30,7 +30,9 @@ ma__park_fini(struct ma__park *park)
 void
 ma__park_renew(struct ma__park *park)
 {
-	(void)park; /* there is no lock */
+	/* There is no lock, but a thread may have slept here that is gone. */
+	if (atomic_load_explicit(&park->word, memory_order_relaxed) == ASLEEP)
+		atomic_store_explicit(&park->word, EMPTY, memory_order_relaxed);
 }
 
 int

@@ -5,13 +5,15 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 
-int
-ma__park_init(struct ma__park *park)
+/* A condition that waits until times of ma__now(). */
+static int
+init_cond(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
 	int error = pthread_condattr_init(&attr);
@@ -21,8 +23,16 @@ ma__park_init(struct ma__park *park)
 #ifndef __APPLE__
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 #endif
-	error = pthread_cond_init(&park->cond, &attr);
+	error = pthread_cond_init(cond, &attr);
 	pthread_condattr_destroy(&attr);
+	return error;
+}
+
+int
+ma__park_init(struct ma__park *park)
+{
+	int error = init_cond(&park->cond);
+
 	if (error != 0)
 		return error;
 	error = pthread_mutex_init(&park->lock, NULL);
@@ -46,12 +56,18 @@ ma__park_fini(struct ma__park *park)
 void
 ma__park_renew(struct ma__park *park)
 {
-	/*
-	 * Not destroyed first: that could wait for threads that are not there.
-	 * If it fails, for want of memory, the old state is as good as any.
-	 */
-	if (park->pid != getpid())
-		(void)ma__park_init(park);
+	static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+	static const pthread_cond_t fresh = PTHREAD_COND_INITIALIZER;
+
+	if (park->pid == getpid())
+		return;
+	/* Not destroyed first: that could wait for threads that are not there. */
+	memcpy(&park->lock, &unlocked, sizeof(unlocked));
+	/* One with the wrong clock wakes too early, and the caller looks again. */
+	if (init_cond(&park->cond) != 0)
+		memcpy(&park->cond, &fresh, sizeof(fresh));
+	park->token = false;
+	park->pid = getpid();
 }
 
 int
