@@ -40,6 +40,7 @@ SUCCESS = _ffi.SUCCESS
 CANCELLED = -1
 CLOSED = -2
 FORKED = -3
+STRANDED = -4
 
 # The longest sleep between two looks at signals.
 SLICE_NS = 50_000_000
@@ -187,6 +188,8 @@ class Flight:
         if self.slot is None:
             if handle.closed:
                 return self.settle(CLOSED)
+            if handle.home is not None and handle.home != os.getpid():
+                return self.settle(STRANDED)
             self.slot = new(SLOT)
         code = run(
             self.slot,

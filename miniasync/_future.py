@@ -19,9 +19,21 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from miniasync import _ffi
-from miniasync._flight import CANCELLED, CLOSED, FORKED, PENDING, SUCCESS
+from miniasync._flight import (
+    CANCELLED,
+    CLOSED,
+    FORKED,
+    PENDING,
+    STRANDED,
+    SUCCESS,
+)
 from miniasync._reaper import reap
-from miniasync.errors import ClosedError, JobCorruptedError, OutOfMemoryError
+from miniasync.errors import (
+    ClosedError,
+    JobCorruptedError,
+    NotSupportedError,
+    OutOfMemoryError,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,6 +60,7 @@ _ENDS = {
     CANCELLED: "cancelled",
     CLOSED: "not started: mover closed",
     FORKED: "left behind in the parent process",
+    STRANDED: "not started: mover left behind in the parent process",
     _ffi.OUT_OF_MEMORY: "failed: no memory",
     _ffi.CORRUPTED: "failed",
 }
@@ -114,7 +127,7 @@ class Future(Generic[T]):
             concurrent.futures.CancelledError: It was cancelled.
         """
         code = self._flight.poll()
-        if code in (CLOSED, CANCELLED):
+        if code in (CLOSED, CANCELLED, STRANDED):
             raise _error(code)
         return self
 
@@ -282,6 +295,11 @@ def _error(code: int) -> Exception:
         return JobCorruptedError(
             "the operation was running when the process forked: only the parent"
             " knows its result"
+        )
+    if code == STRANDED:
+        return NotSupportedError(
+            "this libminiasync's threads do not survive a fork: make another"
+            " mover in the child"
         )
     if code == _ffi.OUT_OF_MEMORY:
         return OutOfMemoryError(

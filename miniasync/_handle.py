@@ -27,15 +27,23 @@ class Handle:
     Attributes:
         closed: Nothing may be started any more.
         cmover: The C mover, None once `close` has returned.
+        home: The only process in which it works, None if forked ones are as good:
+            in a child, a mover with threads of upstream's library hangs.
         vdm: Its ``struct vdm *``, likewise.
     """
 
-    __slots__ = ("closed", "cmover", "vdm")
+    __slots__ = ("closed", "cmover", "home", "vdm")
 
     def __init__(
-        self, cmover: CData, vdm: CData, delete: Callable[[CData], None]
+        self,
+        cmover: CData,
+        vdm: CData,
+        delete: Callable[[CData], None],
+        *,
+        has_threads: bool,
     ) -> None:
         self.closed = False
+        self.home = os.getpid() if has_threads and _ffi.IS_UPSTREAM else None
         self.cmover: CData = ffi.gc(cmover, partial(_delete, delete, os.getpid()))
         self.vdm = vdm
 

@@ -244,7 +244,7 @@ class SyncMover(DataMover):
         if not mover:
             raise OutOfMemoryError("no memory for a mover")
         vdm = lib.data_mover_sync_get_vdm(mover)
-        self._handle = Handle(mover, vdm, lib.data_mover_sync_delete)
+        self._handle = Handle(mover, vdm, lib.data_mover_sync_delete, has_threads=False)
 
 
 class ThreadsMover(DataMover):
@@ -298,7 +298,9 @@ class ThreadsMover(DataMover):
                 else f"the system does not allow {count} threads: use fewer"
             )
         vdm = lib.data_mover_threads_get_vdm(mover)
-        self._handle = Handle(mover, vdm, lib.data_mover_threads_delete)
+        self._handle = Handle(
+            mover, vdm, lib.data_mover_threads_delete, has_threads=True
+        )
         if limit is not None:
             lib.data_mover_threads_set_inline_below(mover, limit)
 

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import pytest
 
+import miniasync
+
 Fork: TypeAlias = Callable[[str], None]
 
 HEAD = """
@@ -67,6 +69,7 @@ def test_running_futures_raise_in_the_child_only(fork: Fork) -> None:
     )
 
 
+@pytest.mark.not_upstream
 def test_idle_futures_can_be_started_in_both(fork: Fork) -> None:
     fork(
         """
@@ -80,6 +83,32 @@ def test_idle_futures_can_be_started_in_both(fork: Fork) -> None:
             in_child(check)
             assert not any(dst)
             check()
+        """
+    )
+
+
+@pytest.mark.skipif(
+    not miniasync.provider().is_upstream, reason="ours works in the child"
+)
+def test_idle_futures_are_refused_in_the_child(fork: Fork) -> None:
+    fork(
+        """
+        with miniasync.ThreadsMover(2) as mover, miniasync.SyncMover() as sync:
+            dst = bytearray(1 << 20)
+            future = mover.memset(dst, 7)
+            def check():
+                for call in (future.result, future.start):
+                    try:
+                        call()
+                    except miniasync.NotSupportedError as error:
+                        assert "child" in str(error)
+                    else:
+                        raise AssertionError
+                assert sync.memset(dst, 8).result().count(8) == 1 << 20
+                with miniasync.ThreadsMover(2) as fresh:
+                    assert fresh.memset(dst, 9).result().count(9) == 1 << 20
+            in_child(check)
+            assert future.result().count(7) == 1 << 20
         """
     )
 

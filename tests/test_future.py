@@ -146,6 +146,7 @@ class TestResult:
             future.result(float("nan"))
         assert future.state is State.IDLE
 
+    @pytest.mark.not_upstream
     def test_no_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MINIASYNC_MAX_OPERATIONS", "1")
         with Gate() as gate:
