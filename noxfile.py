@@ -164,6 +164,52 @@ def c_valgrind(session: nox.Session) -> None:
 
 
 @nox.session
+def c_coverage(session: nox.Session) -> None:
+    """Print how much of the C library its tests cover: lines, then branches."""
+    session.install("gcovr")
+    install_build_tools(session)
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    # Atomic: workers count at the same time. Of the sources only: counting in
+    # the tests, too, would take as long again.
+    # gcc's own fork() would forget what the handlers of the fork counted.
+    flags = (
+        "--coverage -fprofile-update=atomic -fprofile-filter-files=/miniasync/src/"
+        " -fno-builtin-fork"
+    )
+    included = C_LIBRARY / "tests" / "coverage.h"
+    builds = []
+    for portable in ("OFF", "ON"):
+        build = folder / f"portable-{portable.lower()}"
+        builds.append(str(build))
+        cmake_build(
+            *(session, C_LIBRARY, build),
+            "-DCMAKE_C_COMPILER=gcc",
+            "-DCMAKE_BUILD_TYPE=None",
+            f"-DCMAKE_C_FLAGS={flags} -include {included}",
+            # What a shared library counts is lost in the children of tests.
+            "-DBUILD_SHARED_LIBS=OFF",
+            "-DMINIASYNC_BUILD_BENCH=OFF",
+            f"-DMINIASYNC_PORTABLE={portable}",
+            "-DMINIASYNC_TEST_TIMEOUT=600",
+        )
+        # Consumers of an installed library are linked without libgcov.
+        session.run(
+            *("ctest", "--test-dir", str(build), "--output-on-failure"),
+            *("--no-tests=error", "--exclude-regex", "consumer"),
+            external=True,
+        )
+    sources = re.escape(f"{C_LIBRARY / 'src'}{os.sep}")
+    for metric in ("line", "branch"):
+        session.run(
+            *("gcovr", "--root", str(C_LIBRARY), "--filter", sources),
+            # A fork copies the counts while other threads are counting.
+            "--gcov-ignore-parse-errors=negative_hits.warn_once_per_file",
+            *("--txt-metric", metric, *builds),
+        )
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel and check that it keeps to the stable ABI."""
     built = build_distribution(session, "wheel")

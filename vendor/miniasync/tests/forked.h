@@ -20,8 +20,7 @@ static inline void
 setup(size_t nthreads, enum future_notifier_type desired)
 {
 	mover = gated_new(nthreads, desired);
-	runtime = runtime_new();
-	CHECK(runtime != NULL);
+	runtime = new_runtime();
 }
 
 static inline void
@@ -35,12 +34,11 @@ teardown(void)
 static inline void
 use_inherited_mover(void)
 {
-	struct future_waiter *w = future_waiter_new();
+	struct future_waiter *w = new_waiter();
 	struct future *futs[2];
 	unsigned char to[3][500];
 	struct vdm_operation_future f[3];
 
-	CHECK(w != NULL);
 	for (int i = 0; i < 3; i++)
 		f[i] = vdm_memset(data_mover_threads_get_vdm(mover), to[i],
 			i + 1, sizeof(to[i]), 0);
@@ -72,10 +70,8 @@ use_new_things(void)
 
 	if (T_TSAN)
 		return;
-	m = data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
-	r = runtime_new();
-	CHECK(m != NULL && r != NULL);
-	data_mover_threads_set_inline_below(m, 0);
+	m = new_queueing_mover(2);
+	r = new_runtime();
 	for (int i = 0; i < 20; i++) {
 		copy_init(&c[i], data_mover_threads_get_vdm(m), (uint64_t)i);
 		futs[i] = copy_future(&c[i]);
@@ -102,11 +98,8 @@ finish(enum how how, struct future *fut)
 		runtime_wait(runtime, fut);
 		break;
 	default:
-		w = future_waiter_new();
-		CHECK(w != NULL);
-		CHECK_INT(future_waiter_wait(w, &fut, 1, 1,
-				  FUTURE_WAITER_FOREVER, 0),
-			0);
+		w = new_waiter();
+		wait_with(w, fut);
 		future_waiter_delete(w);
 	}
 }

@@ -10,7 +10,7 @@
 #ifndef GATED_H
 #define GATED_H
 
-#include "poll.h"
+#include "helpers.h"
 
 static sem_t gate_entered; /* posted by the worker when it is inside */
 static sem_t gate; /* posted by the test to let one copy go on */

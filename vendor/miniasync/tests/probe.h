@@ -11,9 +11,7 @@
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "t.h"
-
-#include <libminiasync.h>
+#include "helpers.h"
 
 enum probe_kind {
 	PROBE_NONE, /* announces nothing */

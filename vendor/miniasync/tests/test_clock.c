@@ -60,12 +60,11 @@ finish_later(void *arg)
 static void
 runtime_waits(void)
 {
-	struct runtime *r = runtime_new();
+	struct runtime *r = new_runtime();
 	struct probe p[2];
 	struct future *futs[2];
 	pthread_t other;
 
-	CHECK(r != NULL);
 	for (int i = 0; i < 2; i++) {
 		probe_init(&p[i], (enum probe_kind)i);
 		futs[i] = probe_future(&p[i]);
@@ -80,11 +79,10 @@ runtime_waits(void)
 static void
 waiter_waits(void)
 {
-	struct future_waiter *w = future_waiter_new();
+	struct future_waiter *w = new_waiter();
 	struct probe p;
 	struct future *futs[1];
 
-	CHECK(w != NULL);
 	probe_init(&p, PROBE_WAKER);
 	futs[0] = probe_future(&p);
 	CHECK_INT(future_waiter_wait(w, futs, 1, 1, t_now() + 20 * T_MS, 0),
@@ -96,13 +94,10 @@ waiter_waits(void)
 static void
 movers_work(void)
 {
-	struct data_mover_threads *m =
-		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
-	struct runtime *r = runtime_new();
+	struct data_mover_threads *m = new_queueing_mover(2);
+	struct runtime *r = new_runtime();
 	char buf[64];
 
-	CHECK(m != NULL && r != NULL);
-	data_mover_threads_set_inline_below(m, 0);
 	for (int i = 0; i < 100; i++) {
 		struct vdm_operation_future f = vdm_memset(
 			data_mover_threads_get_vdm(m), buf, i, sizeof(buf), 0);

@@ -113,12 +113,11 @@ polled_during_the_fork(void)
 static void *
 keep_busy(void *arg)
 {
-	struct runtime *r = runtime_new();
+	struct runtime *r = new_runtime();
 	struct copy c[4];
 	struct future *futs[4];
 
 	(void)arg;
-	CHECK(r != NULL);
 	for (uint64_t i = 0; !atomic_load(&stop); i++) {
 		for (int j = 0; j < 4; j++) {
 			copy_init(&c[j], data_mover_threads_get_vdm(mover), i);

@@ -89,31 +89,31 @@ __wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 }
 
 static void *
-new_runtime(void)
+make_runtime(void)
 {
 	return runtime_new();
 }
 
 static void *
-new_waiter(void)
+make_waiter(void)
 {
 	return future_waiter_new();
 }
 
 static void *
-new_sync(void)
+make_sync(void)
 {
 	return data_mover_sync_new();
 }
 
 static void *
-new_threads(void)
+make_threads(void)
 {
 	return data_mover_threads_new(3, 16, FUTURE_NOTIFIER_WAKER);
 }
 
 static void *
-new_default(void)
+make_default(void)
 {
 	return data_mover_threads_default();
 }
@@ -167,18 +167,18 @@ fail_in_turn(void *(*make)(void), void (*delete)(void *))
 static void
 making_things(void)
 {
-	fail_in_turn(new_runtime, delete_runtime);
-	fail_in_turn(new_waiter, delete_waiter);
-	fail_in_turn(new_sync, delete_sync);
-	fail_in_turn(new_threads, delete_threads);
-	fail_in_turn(new_default, delete_threads);
+	fail_in_turn(make_runtime, delete_runtime);
+	fail_in_turn(make_waiter, delete_waiter);
+	fail_in_turn(make_sync, delete_sync);
+	fail_in_turn(make_threads, delete_threads);
+	fail_in_turn(make_default, delete_threads);
 }
 
 static void
 making_operations(void)
 {
 	enum { N = 5000 };
-	struct data_mover_threads *m = new_threads();
+	struct data_mover_threads *m = make_threads();
 	struct vdm_operation_future *f = t_malloc(N * sizeof(*f));
 	int refused = 0;
 	char buf[64];
@@ -234,7 +234,6 @@ waiting(void)
 	struct future *futs[100];
 	pthread_t other;
 
-	CHECK(r != NULL && w != NULL);
 	for (long at = 0; at < 4; at++) {
 		init_all(p, futs);
 		t_start(&other, finish_all, p);
@@ -295,7 +294,6 @@ nested_waiting(void)
 	struct runtime *r = new_runtime();
 	struct probe p;
 
-	CHECK(r != NULL);
 	inner_runtime = r;
 	probe_init(&p, PROBE_NONE);
 	p.done_at = 2;
@@ -311,12 +309,12 @@ nested_waiting(void)
 static void
 waiting_for_operations(void)
 {
-	struct data_mover_threads *m = new_threads();
+	struct data_mover_threads *m = make_threads();
 	struct runtime *r = new_runtime();
 	struct copy *c = t_malloc(200 * sizeof(*c));
 	struct future *futs[200];
 
-	CHECK(m != NULL && r != NULL);
+	CHECK(m != NULL);
 	data_mover_threads_set_inline_below(m, 0);
 	for (int i = 0; i < 200; i++) {
 		copy_init(&c[i], data_mover_threads_get_vdm(m), (uint64_t)i);

@@ -5,19 +5,9 @@
  * Waking and sleeping have a program of their own, test_wake.c.
  */
 
-#include "poll.h"
 #include "probe.h"
 
 #include <sys/mman.h>
-
-static struct runtime *
-new_runtime(void)
-{
-	struct runtime *r = runtime_new();
-
-	CHECK(r != NULL);
-	return r;
-}
 
 static void
 lives_and_dies(void)
@@ -342,13 +332,10 @@ static void
 first_polled_by_hand(void)
 {
 	struct runtime *r = new_runtime();
-	struct data_mover_threads *m =
-		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(2);
 	char src[64];
 	char dst[64];
 
-	CHECK(m != NULL);
-	data_mover_threads_set_inline_below(m, 0);
 	t_fill(src, sizeof(src), 1);
 	for (int i = 0; i < 1000; i++) {
 		struct vdm_operation_future f =

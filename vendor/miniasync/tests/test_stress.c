@@ -114,7 +114,7 @@ release(struct slot *s)
 		return;
 	CHECK_INT(FUTURE_STATE(&s->bytes.fut), FUTURE_STATE_COMPLETE);
 	CHECK_INT(s->bytes.fut.output.result, VDM_ERROR_JOB_CORRUPTED);
-	CHECK(memcmp(s->bytes.at, s->bytes.before, s->bytes.size) == 0);
+	CHECK(memcmp(s->bytes.at, s->bytes.before, s->bytes.used) == 0);
 	atomic_store(&s->live, 0);
 	s->state = EMPTY;
 }
@@ -150,8 +150,7 @@ wait_for(struct player *p, unsigned how)
 		int rc;
 
 		if (how == 2)
-			w = future_waiter_new();
-		CHECK(w != NULL);
+			w = new_waiter();
 		rc = future_waiter_wait(w, futs, n, nwanted, deadline, 0);
 		if (how == 2)
 			future_waiter_delete(w);
@@ -221,8 +220,7 @@ new_things(void)
 	sync_mover = data_mover_sync_new();
 	CHECK(sync_mover != NULL);
 	vdms[MOVERS - 1] = data_mover_sync_get_vdm(sync_mover);
-	shared_runtime = runtime_new();
-	CHECK(shared_runtime != NULL);
+	shared_runtime = new_runtime();
 }
 
 static void
@@ -274,9 +272,8 @@ main(int argc, char *argv[])
 		struct player *p = &players[i];
 
 		p->random = seed * THREADS + (uint64_t)i + 1;
-		p->runtime = runtime_new();
-		p->waiter = future_waiter_new();
-		CHECK(p->runtime != NULL && p->waiter != NULL);
+		p->runtime = new_runtime();
+		p->waiter = new_waiter();
 		for (int j = 0; j < SLOTS; j++) {
 			struct slot *s = &p->slots[j];
 

@@ -68,8 +68,7 @@ every_operation(void)
 
 	bytes_try_all(vdm, 3145733, poll_once);
 	bytes_try_all(vdm, 65537, poll_once_with_a_notifier);
-	runtime = runtime_new();
-	CHECK(runtime != NULL);
+	runtime = new_runtime();
 	bytes_try_all(vdm, 65537, wait_for);
 	runtime_delete(runtime);
 	data_mover_sync_delete(m);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_threads.c -- the operations of the threads mover, and one's own functions
+ * test_threads.c -- operations of the threads mover, and functions of one's own
  *
  * Notifiers: test_threads_wake.c. Thousands at a time, large ones and limits:
  * test_threads_many.c. Making and unmaking movers: test_threads_new.c.
  */
 
 #include "bytes.h"
+#include "gated.h"
 
 static struct data_mover_threads *mover;
 static struct vdm *vdm;
@@ -22,10 +23,8 @@ setup(size_t nthreads, enum future_notifier_type desired, int queued)
 	CHECK(vdm != NULL);
 	if (queued)
 		data_mover_threads_set_inline_below(mover, 0);
-	runtime = runtime_new();
-	CHECK(runtime != NULL);
-	waiter = future_waiter_new();
-	CHECK(waiter != NULL);
+	runtime = new_runtime();
+	waiter = new_waiter();
 }
 
 static void
@@ -45,11 +44,7 @@ finish_by_runtime(struct vdm_operation_future *fut)
 static void
 finish_by_waiter(struct vdm_operation_future *fut)
 {
-	struct future *futs[1] = {FUTURE_AS_RUNNABLE(fut)};
-
-	CHECK_INT(future_waiter_wait(waiter, futs, 1, 1, FUTURE_WAITER_FOREVER,
-			  0),
-		0);
+	wait_with(waiter, FUTURE_AS_RUNNABLE(fut));
 }
 
 static void
@@ -84,6 +79,8 @@ every_operation_up_to_megabytes(void)
 static void
 inline_below(void)
 {
+	struct vdm_operation_future f[3];
+	struct copy c;
 	char buf[300];
 	size_t usual;
 
@@ -94,12 +91,28 @@ inline_below(void)
 	data_mover_threads_set_inline_below(mover, 100);
 	CHECK_INT(data_mover_threads_get_inline_below(mover), 100);
 	for (size_t n = 0; n < 100; n++) {
-		struct vdm_operation_future f = vdm_memset(vdm, buf, 1, n, 0);
-
 		/* done by the first poll, on this thread */
-		CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&f), NULL),
+		f[0] = vdm_memset(vdm, buf, 1, n, 0);
+		CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&f[0]), NULL),
 			FUTURE_STATE_COMPLETE);
 	}
+	/* with the worker held, the difference shows */
+	CHECK(sem_init(&gate_entered, 0, 0) == 0);
+	CHECK(sem_init(&gate, 0, 0) == 0);
+	data_mover_threads_set_memcpy_fn(mover, gated_memcpy);
+	copy_init(&c, vdm, 1);
+	CHECK_INT(copy_poll(&c, NULL), FUTURE_STATE_RUNNING);
+	t_pass(&gate_entered);
+	for (size_t n = 99; n <= 101; n++) {
+		f[n - 99] = vdm_memset(vdm, buf, 1, n, 0);
+		CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&f[n - 99]), NULL),
+			n < 100 ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING);
+	}
+	t_open(&gate);
+	for (int i = 0; i < 3; i++)
+		poll_out(FUTURE_AS_RUNNABLE(&f[i]));
+	poll_out(copy_future(&c));
+	copy_check(&c);
 	data_mover_threads_set_inline_below(mover, 0);
 	CHECK_INT(data_mover_threads_get_inline_below(mover), 0);
 	data_mover_threads_set_inline_below(mover, SIZE_MAX);

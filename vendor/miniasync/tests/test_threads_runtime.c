@@ -40,15 +40,6 @@ old_init(struct copy *c, struct data_mover_threads *m, uint64_t seed)
 	CHECK(sem_init(&old_polled, 0, 0) == 0);
 }
 
-static struct runtime *
-new_runtime(void)
-{
-	struct runtime *r = runtime_new();
-
-	CHECK(r != NULL);
-	return r;
-}
-
 /* Opens the gate when the runtime has polled, after so long a while. */
 static void *
 open_when_polled_twice(void *arg)
@@ -112,6 +103,51 @@ old_headers_without_a_first_poll(void)
 	runtime_delete(r);
 }
 
+static sem_t inside_waker;
+static sem_t leave_waker;
+
+static void
+slow_wake(void *data)
+{
+	(void)data;
+	t_open(&inside_waker);
+	t_pass(&leave_waker);
+}
+
+/* op_check alone, during the wake: the waker of the first poll comes again. */
+static void
+old_headers_polled_during_the_wake(void)
+{
+	struct data_mover_threads *m = gated_new(1, FUTURE_NOTIFIER_WAKER);
+	struct future_notifier n;
+	struct copy c[2];
+
+	CHECK(sem_init(&inside_waker, 0, 0) == 0);
+	CHECK(sem_init(&leave_waker, 0, 0) == 0);
+	memset(&n, 0, sizeof(n));
+	n.waker.wake = slow_wake;
+	old_init(&c[1], m, 2);
+	old_init(&c[0], m, 1);
+	CHECK_INT(copy_poll(&c[0], &n), FUTURE_STATE_RUNNING);
+	CHECK_INT(copy_poll(&c[1], NULL), FUTURE_STATE_RUNNING);
+	t_open(&gate);
+	t_pass(&gate_entered);
+	t_pass(&inside_waker);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(copy_poll(&c[0], NULL), FUTURE_STATE_RUNNING);
+	t_open(&leave_waker);
+	t_pass(&inside_waker);
+	t_open(&leave_waker);
+	/* the only worker is in the second: it has left the first */
+	t_pass(&gate_entered);
+	CHECK_INT(copy_poll(&c[0], NULL), FUTURE_STATE_COMPLETE);
+	t_open(&gate);
+	poll_out(copy_future(&c[1]));
+	for (int i = 0; i < 2; i++)
+		copy_check(&c[i]);
+	data_mover_threads_delete(m);
+}
+
 /* A task of several parts that loses interest in one while it runs. */
 FUTURE(fickle, struct copy *, int);
 
@@ -160,11 +196,8 @@ dropped_in_the_middle(void)
 static void
 deleted_right_after_the_wait(void)
 {
-	struct data_mover_threads *m =
-		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(2);
 
-	CHECK(m != NULL);
-	data_mover_threads_set_inline_below(m, 0);
 	for (int i = 0; i < 3000; i++) {
 		struct runtime *r = new_runtime();
 		struct future *futs[3];
@@ -290,5 +323,6 @@ several_threads(void)
 }
 
 T_MAIN(T_CASE(old_headers), T_CASE(old_headers_without_a_first_poll),
+	T_CASE(old_headers_polled_during_the_wake),
 	T_CASE(dropped_in_the_middle), T_CASE(deleted_right_after_the_wait),
 	T_CASE(the_wait_ends_with_the_work), T_CASE(several_threads))

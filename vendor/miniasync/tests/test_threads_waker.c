@@ -114,12 +114,10 @@ static void
 never_called_after_completion(void)
 {
 	enum { N = 20000 };
-	struct data_mover_threads *m =
-		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(2);
 	struct mortal *mortals = calloc(N, sizeof(*mortals));
 
-	CHECK(m != NULL && mortals != NULL);
-	data_mover_threads_set_inline_below(m, 0);
+	CHECK(mortals != NULL);
 	for (int i = 0; i < N; i++) {
 		struct future_notifier n;
 		struct copy c;
@@ -147,11 +145,8 @@ never_called_after_completion(void)
 static void
 sleep_until_woken(int operations)
 {
-	struct data_mover_threads *m =
-		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(2);
 
-	CHECK(m != NULL);
-	data_mover_threads_set_inline_below(m, 0);
 	for (int i = 0; i < operations; i++) {
 		struct counting by;
 		struct copy c;
@@ -212,11 +207,8 @@ chatty_wake(void *data)
 static void
 told_before_the_waker_returns(void)
 {
-	struct data_mover_threads *m =
-		data_mover_threads_new(1, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(1);
 
-	CHECK(m != NULL);
-	data_mover_threads_set_inline_below(m, 0);
 	for (int i = 0; i < 100; i++) {
 		struct chatty by;
 		struct copy c;

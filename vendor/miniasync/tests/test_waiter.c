@@ -8,15 +8,6 @@
 
 #include "probe.h"
 
-static struct future_waiter *
-new_waiter(void)
-{
-	struct future_waiter *w = future_waiter_new();
-
-	CHECK(w != NULL);
-	return w;
-}
-
 static void
 init_all(struct probe *p, struct future **futs, int n, enum probe_kind kind)
 {

@@ -8,15 +8,6 @@
 
 #include "gated.h"
 
-static struct future_waiter *
-new_waiter(void)
-{
-	struct future_waiter *w = future_waiter_new();
-
-	CHECK(w != NULL);
-	return w;
-}
-
 static void *
 open_gate(void *arg)
 {
@@ -125,10 +116,9 @@ from_waiter_to_runtime_and_back(void)
 
 	for (int i = 0; i < 20; i++) {
 		struct future_waiter *w = new_waiter();
-		struct runtime *r = runtime_new();
+		struct runtime *r = new_runtime();
 		struct counting counting;
 
-		CHECK(r != NULL);
 		counting_init(&counting);
 		copy_init(&c, data_mover_threads_get_vdm(m), (uint64_t)i);
 		CHECK_INT(copy_poll(&c, &counting.notifier),
@@ -151,14 +141,11 @@ from_waiter_to_runtime_and_back(void)
 static void
 deadlines_close_to_completion(void)
 {
-	struct data_mover_threads *m =
-		data_mover_threads_new(2, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(2);
 	uint64_t random = 42;
 	struct copy c[8];
 	struct future *futs[8];
 
-	CHECK(m != NULL);
-	data_mover_threads_set_inline_below(m, 0);
 	for (int i = 0; i < 1000; i++) {
 		int rc;
 
@@ -201,15 +188,12 @@ watching_memcpy(void *dst, const void *src, size_t n, unsigned flags)
 static void
 own_functions_stay_with_the_workers(void)
 {
-	struct data_mover_threads *m =
-		data_mover_threads_new(1, 16, FUTURE_NOTIFIER_WAKER);
+	struct data_mover_threads *m = new_queueing_mover(1);
 	struct future_waiter *w = new_waiter();
 	struct copy c[16];
 	struct future *futs[16];
 
-	CHECK(m != NULL);
 	waiting_thread = pthread_self();
-	data_mover_threads_set_inline_below(m, 0);
 	data_mover_threads_set_memcpy_fn(m, watching_memcpy);
 	for (int i = 0; i < 100; i++) {
 		for (int j = 0; j < 16; j++) {

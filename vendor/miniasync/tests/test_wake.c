@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* test_wake.c -- how a runtime sleeps, and what wakes it */
+/* test_wake.c -- what wakes a runtime; how it sleeps: test_pace.c */
 
 #include "probe.h"
-
-#include <sys/resource.h>
-
-static struct runtime *
-new_runtime(void)
-{
-	struct runtime *r = runtime_new();
-
-	CHECK(r != NULL);
-	return r;
-}
 
 static void
 wake_itself(struct probe *p, int poll, struct future_notifier *notifier)
@@ -211,132 +200,37 @@ pollers(void)
 	runtime_delete(r);
 }
 
-static uint64_t
-cpu_time(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * T_SECOND + (uint64_t)ts.tv_nsec;
-}
-
-enum { IDLERS = 64 };
+static _Atomic uint64_t finished_at;
 
 static void *
-finish_all_later(void *arg)
+finish_after_300_ms(void *arg)
 {
-	struct probe *p = arg;
-
-	for (int i = 0; i < IDLERS; i++)
-		probe_await(&p[i], 1);
-	t_pass_time(600 * T_MS);
-	for (int i = 0; i < IDLERS; i++)
-		probe_finish(&p[i]);
+	probe_await(arg, 3);
+	t_pass_time(300 * T_MS);
+	atomic_store(&finished_at, t_now());
+	probe_finish(arg);
 	return NULL;
 }
 
-/* Row 8, for futures with a waker: almost no polls, almost no CPU time. */
+/*
+ * One wake for all the places of a future in the array. By then the safety net
+ * looks so rarely that a place left to it would be some 200 ms late.
+ */
 static void
-idle_wakers_cost_nothing(void)
-{
-	static const enum probe_kind kinds[] = {PROBE_WAKER, PROBE_WAKER_ONCE};
-
-	for (size_t k = 0; k < T_COUNT(kinds); k++) {
-		struct runtime *r = new_runtime();
-		struct probe p[IDLERS];
-		struct future *futs[IDLERS];
-		pthread_t other;
-		uint64_t cpu;
-
-		for (int i = 0; i < IDLERS; i++) {
-			probe_init(&p[i], kinds[k]);
-			futs[i] = probe_future(&p[i]);
-		}
-		t_start(&other, finish_all_later, p);
-		cpu = cpu_time();
-		runtime_wait_multiple(r, futs, IDLERS);
-		cpu = cpu_time() - cpu;
-		t_join(other);
-		for (int i = 0; i < IDLERS; i++) {
-			/* a rare look by the safety net is welcome */
-			CHECK(atomic_load(&p[i].polls) <= 20);
-			probe_fini(&p[i]);
-		}
-		/* 0.5 % is promised, of 600 ms; this is 10 % */
-		if (!T_SANITIZED)
-			CHECK(cpu < 60 * T_MS);
-		runtime_delete(r);
-	}
-}
-
-struct stamps {
-	uint64_t at[4096];
-	int n;
-	uint64_t end;
-};
-
-static void
-stamp(struct probe *p, int poll, struct future_notifier *notifier)
-{
-	struct stamps *s = p->arg;
-	uint64_t now = t_now();
-
-	(void)poll;
-	(void)notifier;
-	if (s->end == 0)
-		s->end = now + 600 * T_MS;
-	s->at[s->n++ % (int)T_COUNT(s->at)] = now;
-	if (now >= s->end)
-		atomic_store(&p->done, 1);
-}
-
-/* Row 8, for futures without: polled ever more rarely, to every 5 ms. */
-static void
-idle_others_are_polled_ever_more_rarely(void)
+duplicates_are_woken_together(void)
 {
 	struct runtime *r = new_runtime();
-	struct stamps *s = t_malloc(sizeof(*s));
+	struct future *futs[3];
 	struct probe p;
-	int late = 0;
-	uint64_t now;
+	pthread_t other;
 
-	memset(s, 0, sizeof(*s));
-	probe_init(&p, PROBE_NONE);
-	p.on_poll = stamp;
-	p.arg = s;
-	runtime_wait(r, probe_future(&p));
-	now = t_now();
-	/* in the last 400 ms: 80 at 5 ms each */
-	for (int i = 0; i < (int)T_COUNT(s->at) && i < s->n; i++)
-		late += s->at[i] + 400 * T_MS >= now;
-	CHECK(late <= 160);
-	CHECK(late >= 20);
-	CHECK(s->n > 64);
-	free(s);
-	runtime_delete(r);
-}
-
-static void
-no_sleep_in_the_first_rounds(void)
-{
-	struct runtime *r = new_runtime();
-	long fewest = 1;
-
-	/* the machine may be busy: one run without a sleep is proof */
-	for (int i = 0; i < 50 && fewest > 0; i++) {
-		struct rusage before, after;
-		struct probe p;
-
-		probe_init(&p, PROBE_NONE);
-		p.done_at = 64;
-		CHECK(getrusage(RUSAGE_THREAD, &before) == 0);
-		runtime_wait(r, probe_future(&p));
-		CHECK(getrusage(RUSAGE_THREAD, &after) == 0);
-		if (after.ru_nvcsw - before.ru_nvcsw < fewest)
-			fewest = after.ru_nvcsw - before.ru_nvcsw;
-		probe_fini(&p);
-	}
-	CHECK_INT(fewest, 0);
+	probe_init(&p, PROBE_WAKER);
+	for (int i = 0; i < 3; i++)
+		futs[i] = probe_future(&p);
+	t_start(&other, finish_after_300_ms, &p);
+	runtime_wait_multiple(r, futs, 3);
+	CHECK(t_now() - atomic_load(&finished_at) < 100 * T_MS);
+	t_join(other);
 	runtime_delete(r);
 }
 
@@ -418,7 +312,5 @@ one_runtime_for_several_threads(void)
 T_MAIN(T_CASE(woken_from_within_the_poll), T_CASE(woken_from_another_thread),
 	T_CASE(woken_many_times), T_CASE(woken_late),
 	T_CASE(an_announced_waker_that_never_comes), T_CASE(pollers),
-	T_CASE(idle_wakers_cost_nothing),
-	T_CASE(idle_others_are_polled_ever_more_rarely),
-	T_CASE(no_sleep_in_the_first_rounds), T_CASE(mixed_kinds),
+	T_CASE(duplicates_are_woken_together), T_CASE(mixed_kinds),
 	T_CASE(one_runtime_for_several_threads))
