@@ -308,11 +308,14 @@ spin(struct wait *wait, uint64_t now)
 	return false;
 }
 
-/* Between two rounds that follow at once. */
+/*
+ * Between two rounds that follow at once. If the first ones have brought nothing,
+ * who is to complete the future may be waiting for this processor.
+ */
 static void
-breathe(void)
+breathe(const struct wait *wait)
 {
-	if (ma__waiters_cpus() == 1)
+	if (wait->pace.rounds > MA__BUSY_ROUNDS || ma__waiters_cpus() == 1)
 		sched_yield();
 	else
 		future_cpu_pause();
@@ -354,7 +357,7 @@ run(struct wait *wait, size_t nwanted, uint64_t deadline, bool interruptible)
 		}
 		if (wait->polled.first != NULL && nap == 0 &&
 			ma__pace_busy(&wait->pace)) {
-			breathe();
+			breathe(wait);
 			continue;
 		}
 
