@@ -92,6 +92,11 @@ def test_c_library(session: nox.Session, *options: str) -> None:
     )
 
 
+def test_docstrings(session: nox.Session) -> None:
+    """Run the examples in the docstrings of the installed package."""
+    session.run("pytest", "--doctest-modules", "--pyargs", "miniasync")
+
+
 def build_distribution(session: nox.Session, kind: str) -> Path:
     """Build the ``wheel`` or ``sdist`` into ``dist/`` and return its path."""
     pattern = {"wheel": "miniasync-*.whl", "sdist": "miniasync-*.tar.gz"}[kind]
@@ -126,6 +131,7 @@ def tests(session: nox.Session) -> None:
     test_c_library(session)
     session.install(".", *dependencies("tests"))
     session.run("pytest", *session.posargs)
+    test_docstrings(session)
 
 
 @nox.session
@@ -232,6 +238,7 @@ def wheel_tests(session: nox.Session) -> None:
         )
     else:
         session.run("pytest", *session.posargs)
+        test_docstrings(session)
 
 
 @nox.session
