@@ -369,6 +369,11 @@ run(struct wait *wait, size_t nwanted, uint64_t deadline, bool interruptible)
 			nap = 0;
 			continue;
 		}
+		/* Here, and not after sleeping: wakes may keep it from that. */
+		if (nap != 0 && now >= nap) {
+			nap = 0;
+			continue;
+		}
 		until = ma__earlier(wait->pace.check_at, deadline);
 		if (wait->polled.first != NULL) {
 			if (nap == 0)
@@ -382,10 +387,6 @@ run(struct wait *wait, size_t nwanted, uint64_t deadline, bool interruptible)
 		if (ma__park_wait(&wait->waiter->park, until) == EINTR &&
 			interruptible)
 			end = EINTR;
-		if (nap != 0 && ma__now() >= nap) {
-			which = POLLED;
-			nap = 0;
-		}
 	}
 	/* One may have been completed by its twin, or by somebody else. */
 	return ma__count_complete(wait->futs, wait->nfuts) >= nwanted ? 0 : end;
