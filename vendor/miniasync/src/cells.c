@@ -4,7 +4,7 @@
 #include "cells.h"
 
 struct ma__cell *
-ma__cells_merge(struct ma__cell *a, struct ma__cell *b,
+ma__cells_merge_some(struct ma__cell *a, struct ma__cell *b,
 	ma__cell_before_fn before, const void *arg)
 {
 	struct ma__cell *first = NULL;
@@ -22,7 +22,7 @@ ma__cells_merge(struct ma__cell *a, struct ma__cell *b,
 }
 
 struct ma__cell *
-ma__cells_sort(struct ma__cell *cells, ma__cell_before_fn before,
+ma__cells_sort_some(struct ma__cell *cells, ma__cell_before_fn before,
 	const void *arg)
 {
 	/* Bin i holds a sorted list of 2^i cells, or none. */
@@ -31,8 +31,6 @@ ma__cells_sort(struct ma__cell *cells, ma__cell_before_fn before,
 	size_t used = 0;
 	size_t i;
 
-	if (cells == NULL || cells->next == NULL)
-		return cells;
 	while (cells != NULL) {
 		struct ma__cell *run = cells;
 

@@ -35,13 +35,31 @@ ma__cell_list_append(struct ma__cell_list *list, struct ma__cell *cell)
 typedef bool (*ma__cell_before_fn)(const struct ma__cell *a,
 	const struct ma__cell *b, const void *arg);
 
-/* Merges two sorted lists. */
-struct ma__cell *ma__cells_merge(struct ma__cell *a, struct ma__cell *b,
+/* The work of the two functions below, where there is any. */
+struct ma__cell *ma__cells_merge_some(struct ma__cell *a, struct ma__cell *b,
+	ma__cell_before_fn before, const void *arg);
+struct ma__cell *ma__cells_sort_some(struct ma__cell *cells,
 	ma__cell_before_fn before, const void *arg);
 
+/* Merges two sorted lists. */
+static inline struct ma__cell *
+ma__cells_merge(struct ma__cell *a, struct ma__cell *b,
+	ma__cell_before_fn before, const void *arg)
+{
+	if (a == NULL || b == NULL)
+		return a != NULL ? a : b;
+	return ma__cells_merge_some(a, b, before, arg);
+}
+
 /* Sorts a list. */
-struct ma__cell *ma__cells_sort(struct ma__cell *cells,
-	ma__cell_before_fn before, const void *arg);
+static inline struct ma__cell *
+ma__cells_sort(struct ma__cell *cells, ma__cell_before_fn before,
+	const void *arg)
+{
+	if (cells == NULL || cells->next == NULL)
+		return cells;
+	return ma__cells_sort_some(cells, before, arg);
+}
 
 /* Adds to and takes out of a doubly linked list, which has no order. */
 void ma__cells_link(struct ma__cell **first, struct ma__cell *cell);
