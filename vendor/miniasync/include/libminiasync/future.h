@@ -313,6 +313,13 @@ future_chain_reach_(struct future_context *chain, size_t offset)
 	const size_t align = sizeof(void *);
 
 	step.at = (unsigned char *)future_context_get_data(chain) + offset;
+#ifdef __GNUC__
+	/*
+	 * The data lies behind the object that the compiler sees here, and gcc
+	 * warns of writing beyond its end. Now it does not know where this is.
+	 */
+	__asm__("" : "+r"(step.at));
+#endif
 	step.fut = (struct future *)(void *)(step.at + head);
 	memcpy(&step.entry, step.at, head);
 	if (step.entry.init != NULL) {
