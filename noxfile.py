@@ -139,6 +139,8 @@ def c_tests(session: nox.Session) -> None:
     """Run the C tests, as built for Linux and as built for other systems."""
     test_c_library(session, "-DMINIASYNC_WERROR=ON", "-DMINIASYNC_PORTABLE=ON")
     test_c_library(session, "-DMINIASYNC_WERROR=ON", "-DMINIASYNC_PORTABLE=OFF")
+    stress = Path(session.create_tmp(), "c", "tests", "test_stress")
+    session.run(str(stress), "1000000", external=True)
 
 
 @nox.session
