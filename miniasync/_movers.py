@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from miniasync import _ffi
 from miniasync._buffers import integer, pin_copy, pin_one
+from miniasync._closing import Closing
 from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, ffi, lib
 from miniasync._flight import Flight
 from miniasync._future import Future, Operation
@@ -16,10 +17,6 @@ from miniasync._handle import Handle
 from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from miniasync._buffers import SupportsBuffer
     from miniasync._ffi import CData
 
@@ -39,7 +36,7 @@ class Flags(IntFlag):
     """The destination will not be read soon: keep it out of the cache."""
 
 
-class DataMover:
+class DataMover(Closing):
     """What all movers can do; make a `SyncMover` or a `ThreadsMover`.
 
     Each operation returns a `Future` that has not been started. Buffers are
@@ -193,21 +190,6 @@ class DataMover:
         Closing twice is fine.
         """
         self._handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
-        return f"<miniasync.{type(self).__name__}: {state}>"
 
     def _admit(self, flags: int) -> int:
         """Check what has nothing to do with buffers; the flags as plain bits."""

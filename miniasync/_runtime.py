@@ -6,6 +6,7 @@ from __future__ import annotations
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
+from miniasync._closing import Closing
 from miniasync._flight import PENDING
 from miniasync._future import to_nanoseconds
 from miniasync._group import wait_for
@@ -14,14 +15,10 @@ from miniasync._waiters import Waiter
 from miniasync.errors import ClosedError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from miniasync._future import Future
 
 
-class Runtime:
+class Runtime(Closing):
     r"""Waits for futures until all are done, like the C library's runtime.
 
     Several threads may wait with one runtime at once. Unlike the C library's,
@@ -73,18 +70,3 @@ class Runtime:
     def close(self) -> None:
         """End it; what it has started goes on, and so does a wait of a thread."""
         self._waiter = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
-        return f"<miniasync.Runtime: {state}>"
