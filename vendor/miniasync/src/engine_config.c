@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* engine_config.c -- what the copy engine goes by, read once */
 
-#define _GNU_SOURCE
-
 #include "engine.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cputopo.h"
 #include "engine_kernels.h"
-#include "parse.h"
+#include "os.h"
 
 /* Where the CPU does not tell: rather too large, which leaves more to libc. */
 #define L3_UNKNOWN ((size_t)32 << 20)
@@ -21,17 +17,6 @@
 static struct ma__engine_config config;
 static const struct ma__engine_config *_Atomic config_ready;
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
-
-/* NULL too in a program that runs with more rights than its user has. */
-static const char *
-environment(const char *name)
-{
-#if defined(__linux__)
-	return secure_getenv(name);
-#else
-	return issetugid() ? NULL : getenv(name);
-#endif
-}
 
 /* Features without those in a list such as "-avx2,-clwb". */
 static unsigned
@@ -62,9 +47,9 @@ without(unsigned features, const char *list)
 static void
 set_up(void)
 {
-	const char *list = environment("MINIASYNC_CPU_FEATURES");
-	const char *nt_copy = environment("MINIASYNC_NT_THRESHOLD");
-	const char *nt_fill = environment("MINIASYNC_NT_FILL_THRESHOLD");
+	const char *list = ma__os_env("MINIASYNC_CPU_FEATURES");
+	const char *nt_copy = ma__os_env("MINIASYNC_NT_THRESHOLD");
+	const char *nt_fill = ma__os_env("MINIASYNC_NT_FILL_THRESHOLD");
 	struct ma__caches caches;
 	size_t l3;
 

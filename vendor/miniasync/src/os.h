@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "parse.h"
+
 /*
  * Processors that this process may use at a time, at least 1: affinity mask
  * and, where there are such things, the CPU quota of its cgroups, rounded up.
@@ -16,10 +18,16 @@ size_t ma__os_cpus(void);
 void ma__os_enter_worker(void);
 
 /*
- * The environment variable `name` as a size in bytes or a number, `otherwise`
- * if it is not set, is not a plain decimal number, or may not be trusted
+ * The environment variable `name`; NULL if it is not set, or may not be trusted
  * because the program runs with raised privileges.
  */
-size_t ma__os_env_size(const char *name, size_t otherwise);
+const char *ma__os_env(const char *name);
+
+/* The same as a size or a number; `otherwise` unless it is plain decimal. */
+static inline size_t
+ma__os_env_size(const char *name, size_t otherwise)
+{
+	return ma__parse_size(ma__os_env(name), otherwise);
+}
 
 #endif /* MA_OS_H */

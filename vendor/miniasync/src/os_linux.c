@@ -120,8 +120,8 @@ ma__os_enter_worker(void)
 	pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
 }
 
-size_t
-ma__os_env_size(const char *name, size_t otherwise)
+const char *
+ma__os_env(const char *name)
 {
-	return ma__parse_size(secure_getenv(name), otherwise);
+	return secure_getenv(name);
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "parse.h"
-
 size_t
 ma__os_cpus(void)
 {
@@ -21,10 +19,10 @@ ma__os_enter_worker(void)
 {
 }
 
-size_t
-ma__os_env_size(const char *name, size_t otherwise)
+const char *
+ma__os_env(const char *name)
 {
 	if (getuid() != geteuid() || getgid() != getegid())
-		return otherwise;
-	return ma__parse_size(getenv(name), otherwise);
+		return NULL;
+	return getenv(name);
 }
