@@ -22,11 +22,9 @@
 #define DEFAULT_INLINE_BELOW ((size_t)4096)
 
 /*
- * An operation is cut from this size on, into pieces of this size. Waking a
- * second worker pays from 200-400 us of work on; smaller pieces cost more than
- * the shorter tail brings.
+ * An operation of MA__ALONE_MAX bytes or more is cut into pieces of this size.
+ * Smaller ones cost more than the shorter tail brings.
  */
-#define SPLIT_MIN ((size_t)8 << 20)
 #define PIECE ((size_t)1 << 20)
 
 struct data_mover_threads {
@@ -74,7 +72,7 @@ piece_of(const struct data_mover_threads *dmt, const struct ma__op *op)
 {
 	const struct ma__request *request = &op->request;
 
-	if (request->n < SPLIT_MIN || dmt->workers->count == 1 ||
+	if (request->n < MA__ALONE_MAX || dmt->workers->count == 1 ||
 		has_user_function(dmt, request->type) ||
 		ma__request_overlaps(request))
 		return request->n;

@@ -37,12 +37,7 @@
  */
 #define SPIN_TIME (3 * MA__US)
 
-/*
- * A thread that waits for one operation, and starts it, executes it itself if it
- * has fewer bytes than this: from there on other threads' help pays, even if it
- * has to be called. In a hurry it is what takes about 100 us.
- */
-#define ALONE_MAX ((size_t)8 << 20)
+/* MA__ALONE_MAX in a hurry: what takes about 100 us. */
 #define ALONE_HURRY ((size_t)1 << 20)
 
 struct wait {
@@ -447,7 +442,7 @@ retire_all(struct wait *wait)
 		retire(cell);
 }
 
-/* Is the deadline far away, as seen from copying ALONE_MAX? */
+/* Is the deadline far away, as seen from copying MA__ALONE_MAX? */
 static bool
 in_time(uint64_t deadline)
 {
@@ -469,7 +464,7 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 	ma__cell_list_init(&wait.polled);
 	ma__pace_init(&wait.pace);
 	if (nfuts == 1)
-		wait.alone = in_time(deadline) ? ALONE_MAX : ALONE_HURRY;
+		wait.alone = in_time(deadline) ? MA__ALONE_MAX : ALONE_HURRY;
 	wait.waiter = ma__waiters_take(waiters);
 	if (wait.waiter == NULL)
 		return ma__wait_without_cells(futs, nfuts, nwanted, deadline,

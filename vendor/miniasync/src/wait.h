@@ -52,6 +52,14 @@ struct ma__polling {
 extern _Thread_local struct ma__polling *ma__polling;
 
 /*
+ * From this size on other threads' help with an operation pays, even if they have
+ * to be woken, which takes 200-400 us of work to be worth it. Below it one thread
+ * does it all: that of the wait, if it starts the operation and has nothing else
+ * to do.
+ */
+#define MA__ALONE_MAX ((size_t)8 << 20)
+
+/*
  * An operation of fewer bytes than this is better executed by the poll than
  * handed over and waited for: the thread has nothing else to do. 0 outside a
  * wait.

@@ -96,7 +96,7 @@ fork_prepare(struct ma__forkable *forkable)
 }
 
 static void
-fork_parent(struct ma__forkable *forkable)
+fork_unlock(struct ma__forkable *forkable)
 {
 	struct ma__workers *workers = (struct ma__workers *)forkable;
 
@@ -117,8 +117,8 @@ fork_child(struct ma__forkable *forkable)
 		worker->op = NULL;
 	}
 	workers->orphaned = true;
-	ma__pool_unlock(&workers->pool);
-	pthread_mutex_unlock(&workers->lock);
+	/* The child's one thread is the one that locked them. */
+	fork_unlock(forkable);
 }
 
 /* Lets the queue run empty and joins the first `count` threads. */
@@ -196,7 +196,7 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn execute)
 		return NULL;
 	}
 	workers->forkable.prepare = fork_prepare;
-	workers->forkable.parent = fork_parent;
+	workers->forkable.parent = fork_unlock;
 	workers->forkable.child = fork_child;
 	workers->execute = execute;
 	workers->first = NULL;
