@@ -10,6 +10,7 @@
 #include "libminiasync/data_mover_sync.h"
 #include "libminiasync/data_mover_threads.h"
 #include "libminiasync/future.h"
+#include "libminiasync/monitor.h"
 #include "libminiasync/runtime.h"
 #include "libminiasync/vdm.h"
 #include "libminiasync/version.h"
