@@ -15,7 +15,10 @@ else()
 endif()
 
 set(MINIASYNC_ADDON_SOURCES
+  bell.c
   cells.c
+  entries.c
+  monitor.c
   os_${system}.c
   park_${system}.c
   parse.c

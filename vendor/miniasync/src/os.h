@@ -14,6 +14,13 @@
  */
 size_t ma__os_cpus(void);
 
+/*
+ * Two ends of something that is readable at fds[0] once eight bytes were written
+ * to fds[1], both without blocking, and closed by exec. They may be the same
+ * descriptor. 0 or an error number.
+ */
+int ma__os_signal_fds(int fds[2]);
+
 /* Prepares the calling thread to be a worker: its name, its scheduling. */
 void ma__os_enter_worker(void);
 

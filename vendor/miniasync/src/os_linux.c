@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* os_linux.c -- processors and threads on Linux */
+/* os_linux.c -- processors, threads and descriptors on Linux */
 
 #define _GNU_SOURCE
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "parse.h"
@@ -103,6 +104,14 @@ ma__os_cpus(void)
 	}
 	fclose(file);
 	return cpus;
+}
+
+int
+ma__os_signal_fds(int fds[2])
+{
+	fds[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fds[1] = fds[0];
+	return fds[0] < 0 ? errno : 0;
 }
 
 void

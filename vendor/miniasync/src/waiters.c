@@ -41,6 +41,9 @@
  * waited for on it is still running. Other wakers hold none: for them the rule
  * of the public header is that they end before the runtime does.
  *
+ * A monitor (monitor.c) has a waiter of its own, with a bell in place of the
+ * park: what is said here of the waiting thread goes for who uses the monitor.
+ *
  * A runtime's waiters are in a list that only grows, by one when all of them are
  * busy. So there are at most as many as threads have ever waited at a time, and
  * taking one needs no lock that a fork() could leave locked.
@@ -48,6 +51,7 @@
 
 #include "waiters.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "os.h"
@@ -94,7 +98,10 @@ ma__cell_wake(void *data)
 		/* Release: the popping thread reads ready_next. */
 	} while (!atomic_compare_exchange_weak_explicit(&waiter->ready, &head,
 		cell, memory_order_release, memory_order_relaxed));
-	ma__park_wake(&waiter->park);
+	if (!waiter->has_bell)
+		ma__park_wake(&waiter->park);
+	else if (head == NULL) /* else who pushed that rings: see monitor.c */
+		ma__bell_ring(&waiter->bell);
 }
 
 void
@@ -104,27 +111,40 @@ ma__cell_ref(struct ma__cell *cell)
 	atomic_fetch_add_explicit(&cell->waiter->refs, 1, memory_order_relaxed);
 }
 
+void
+ma__cell_init(struct ma__cell *cell, struct ma__waiter *waiter)
+{
+	cell->waiter = waiter;
+	cell->where = MA__NOWHERE;
+	atomic_init(&cell->flags, MA__CELL_SPARE);
+}
+
 static void
 add_cells(struct ma__waiter *waiter, struct ma__cell *cells, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		cells[i].waiter = waiter;
-		cells[i].where = MA__NOWHERE;
-		atomic_init(&cells[i].flags, MA__CELL_SPARE);
-	}
+	for (size_t i = 0; i < count; i++)
+		ma__cell_init(&cells[i], waiter);
 }
 
+/* NULL with errno. */
 static struct ma__waiter *
-waiter_new(void)
+waiter_new(bool has_bell)
 {
 	struct ma__waiter *waiter = malloc(sizeof(*waiter));
+	int error;
 
-	if (waiter == NULL)
-		return NULL;
-	if (ma__park_init(&waiter->park) != 0) {
-		free(waiter);
+	if (waiter == NULL) {
+		errno = ENOMEM;
 		return NULL;
 	}
+	error = has_bell ? ma__bell_init(&waiter->bell)
+			 : ma__park_init(&waiter->park);
+	if (error != 0) {
+		free(waiter);
+		errno = error;
+		return NULL;
+	}
+	waiter->has_bell = has_bell;
 	atomic_init(&waiter->refs, 1);
 	atomic_init(&waiter->ready, NULL);
 	atomic_init(&waiter->busy, true);
@@ -136,8 +156,14 @@ waiter_new(void)
 	return waiter;
 }
 
-static void
-waiter_unref(struct ma__waiter *waiter)
+struct ma__waiter *
+ma__waiter_new_with_bell(void)
+{
+	return waiter_new(true);
+}
+
+void
+ma__waiter_unref(struct ma__waiter *waiter)
 {
 	struct ma__cell_block *block;
 
@@ -153,14 +179,17 @@ waiter_unref(struct ma__waiter *waiter)
 		free(block);
 		block = next;
 	}
-	ma__park_fini(&waiter->park);
+	if (waiter->has_bell)
+		ma__bell_fini(&waiter->bell);
+	else
+		ma__park_fini(&waiter->park);
 	free(waiter);
 }
 
 void
 ma__cell_unref(struct ma__cell *cell)
 {
-	waiter_unref(cell->waiter);
+	ma__waiter_unref(cell->waiter);
 }
 
 struct ma__cell_block *
@@ -200,7 +229,7 @@ ma__waiters_take(struct ma__waiters *waiters)
 			return waiter;
 		}
 	}
-	waiter = waiter_new();
+	waiter = waiter_new(false);
 	if (waiter == NULL)
 		return NULL;
 	do {
@@ -219,7 +248,7 @@ ma__waiters_return(struct ma__waiter *waiter)
 int
 ma__waiters_init(struct ma__waiters *waiters)
 {
-	struct ma__waiter *waiter = waiter_new();
+	struct ma__waiter *waiter = waiter_new(false);
 
 	if (waiter == NULL)
 		return -1;
@@ -238,7 +267,7 @@ ma__waiters_fini(struct ma__waiters *waiters)
 	while (waiter != NULL) {
 		struct ma__waiter *next = waiter->next;
 
-		waiter_unref(waiter);
+		ma__waiter_unref(waiter);
 		waiter = next;
 	}
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* waiters.h -- the insides of a waiter, for wait.c; see waiters.c */
+/* waiters.h -- the insides of a waiter, for who waits; see waiters.c */
 
 #ifndef MA_WAITERS_H
 #define MA_WAITERS_H
 
+#include "bell.h"
 #include "park.h"
 #include "wait.h"
 
@@ -47,7 +48,11 @@ struct ma__waiter {
 	atomic_size_t refs;
 	atomic_bool busy; /* a thread is waiting with it */
 	struct ma__waiter *next;
-	struct ma__park park;
+	bool has_bell;
+	union {
+		struct ma__park park;
+		struct ma__bell bell; /* of a monitor, in place of the park */
+	};
 	_Atomic(struct ma__cell *) ready;
 	struct ma__cell_block blocks;
 	struct ma__cell own[MA__WAITER_OWN_CELLS];
@@ -56,6 +61,13 @@ struct ma__waiter {
 /* A waiter for the calling thread, or NULL if there is no memory for one. */
 struct ma__waiter *ma__waiters_take(struct ma__waiters *waiters);
 void ma__waiters_return(struct ma__waiter *waiter);
+
+/* One for a monitor; NULL with errno. Its own cells are not used. */
+struct ma__waiter *ma__waiter_new_with_bell(void);
+void ma__waiter_unref(struct ma__waiter *waiter);
+
+/* Makes it a cell of the waiter, SPARE. */
+void ma__cell_init(struct ma__cell *cell, struct ma__waiter *waiter);
 
 /* Processors that this process may use, found out once. */
 size_t ma__waiters_cpus(void);

@@ -27,6 +27,14 @@ set(LIBMINIASYNC_1.1
   data_mover_threads_get_inline_below
   data_mover_threads_get_nthreads
   data_mover_threads_set_inline_below
+  future_monitor_add
+  future_monitor_count
+  future_monitor_deadline
+  future_monitor_delete
+  future_monitor_fd
+  future_monitor_new
+  future_monitor_remove
+  future_monitor_run
   future_waiter_delete
   future_waiter_new
   future_waiter_wait

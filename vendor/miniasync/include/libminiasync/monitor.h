@@ -47,11 +47,11 @@ MINIASYNC_API struct future_monitor *future_monitor_new(void);
 /*
  * Frees a monitor; NULL is ignored. The futures that it watches stay as they
  * are, and it touches them no more. One of somebody else's must not call its
- * waker any more, whether watched still, removed, or complete; futures of this
- * library's movers (of the same copy of the library) take care of that
- * themselves. While such operations are still running the descriptor stays open
- * and may become readable: take it out of what waits for it, such as an epoll
- * set, before.
+ * waker any more, nor be in a call of it, whether watched still, removed, or
+ * complete; futures of this library's movers (of the same copy of the library)
+ * take care of that themselves. While such operations are still running the
+ * descriptor stays open and may become readable: take it out of what waits for
+ * it, such as an epoll set, before.
  */
 MINIASYNC_API void future_monitor_delete(struct future_monitor *monitor);
 
