@@ -12,11 +12,14 @@ from cffi import FFI
 
 PRELUDE = """
 #include <libminiasync.h>
+#include <libminiasync/monitor.h>
 #include <libminiasync/version.h>
 #include <libminiasync/waiter.h>
 #include "_miniasync_bench.h"
+#include "_miniasync_event.h"
 #include "_miniasync_files.h"
 #include "_miniasync_shim.h"
+#include "_miniasync_watch.h"
 """
 
 cdef = Path(__file__).with_name("_miniasync_cdef.h")

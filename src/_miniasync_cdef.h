@@ -158,6 +158,20 @@ int future_waiter_wait(struct future_waiter *waiter, struct future *futs[],
 	size_t nfuts, size_t nwanted, uint64_t deadline, unsigned flags);
 int vdm_operation_release(struct vdm_operation_future *future);
 
+/* libminiasync/monitor.h */
+struct future_monitor;
+struct future_monitor *future_monitor_new(void);
+void future_monitor_delete(struct future_monitor *monitor);
+int future_monitor_fd(const struct future_monitor *monitor);
+int future_monitor_add(struct future_monitor *monitor,
+	struct future *future, void *data);
+int future_monitor_remove(struct future_monitor *monitor,
+	struct future *future);
+size_t future_monitor_run(struct future_monitor *monitor, void *done[],
+	size_t max);
+uint64_t future_monitor_deadline(const struct future_monitor *monitor);
+size_t future_monitor_count(const struct future_monitor *monitor);
+
 /* libminiasync/data_mover_sync.h */
 struct data_mover_sync;
 struct data_mover_sync *data_mover_sync_new(void);
@@ -196,8 +210,30 @@ static char *const MINIASYNC_PROVIDER_NAME;
 int ma_shim_run(struct vdm_operation_future *slot, struct vdm *vdm,
 	enum vdm_operation_type type, void *dst, void *src, int c, size_t n,
 	uint64_t flags, struct future_waiter *waiter, uint64_t timeout_ns);
+int ma_shim_run_future(struct future *fut, struct future_waiter *waiter,
+	uint64_t timeout_ns);
 size_t ma_shim_wait(struct future_waiter *waiter, struct future *futs[],
 	size_t nfuts, size_t nwanted, uint64_t timeout_ns);
+
+/* _miniasync_event.h: likewise */
+struct ma_event;
+struct ma_event *ma_event_new(void);
+void ma_event_delete(struct ma_event *event);
+struct future *ma_event_future(struct ma_event *event);
+void ma_event_set(struct ma_event *event);
+int ma_event_reset(struct ma_event *event);
+
+/* _miniasync_watch.h: likewise */
+struct ma_watch;
+struct ma_watch *ma_watch_new(void);
+void ma_watch_delete(struct ma_watch *watch);
+int ma_watch_fd(const struct ma_watch *watch);
+uint64_t ma_watch_deadline(struct ma_watch *watch);
+int ma_watch_add(struct ma_watch *watch, struct future *future);
+void ma_watch_remove(struct ma_watch *watch, struct future *future);
+size_t ma_watch_run(struct ma_watch *watch, uintptr_t done[], size_t max,
+	uint64_t timeout_ns);
+void ma_watch_kick(struct ma_watch *watch);
 
 /* _miniasync_bench.h and _miniasync_files.h: for the command line */
 void ma_bench_fill(void *buf, size_t n, uint64_t seed, int invert);

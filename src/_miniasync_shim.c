@@ -52,6 +52,17 @@ ma_shim_run(struct vdm_operation_future *slot, struct vdm *vdm,
 	/* One that failed when it was made is complete and has no task. */
 	if (fut->task == NULL && fut->context.state == FUTURE_STATE_IDLE)
 		make(slot, vdm, type, dst, src, c, n, flags);
+	if (waiter != NULL || timeout_ns != MA_MAKE_ONLY)
+		(void)ma_shim_run_future(fut, waiter, timeout_ns);
+	return FUTURE_STATE(slot) == FUTURE_STATE_COMPLETE
+		? (int)FUTURE_OUTPUT(slot)->result
+		: MA_RUNNING;
+}
+
+int
+ma_shim_run_future(struct future *fut, struct future_waiter *waiter,
+	uint64_t timeout_ns)
+{
 	/*
 	 * The outcome of the wait says nothing that the state does not: Python
 	 * looks at its own clock and at its signals either way.
@@ -60,11 +71,9 @@ ma_shim_run(struct vdm_operation_future *slot, struct vdm *vdm,
 		(void)future_waiter_wait(waiter, &fut, 1, 1,
 			deadline_after(timeout_ns),
 			FUTURE_WAITER_F_INTERRUPTIBLE);
-	else if (timeout_ns != MA_MAKE_ONLY)
+	else
 		(void)future_poll(fut, NULL);
-	return FUTURE_STATE(slot) == FUTURE_STATE_COMPLETE
-		? (int)FUTURE_OUTPUT(slot)->result
-		: MA_RUNNING;
+	return fut->context.state == FUTURE_STATE_COMPLETE;
 }
 
 size_t

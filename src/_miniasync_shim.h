@@ -54,6 +54,13 @@ int ma_shim_run(struct vdm_operation_future *slot, struct vdm *vdm,
 	uint64_t flags, struct future_waiter *waiter, uint64_t timeout_ns);
 
 /*
+ * Polls a future: once and without waiting if `waiter` is NULL, else as
+ * ma_shim_run() does. Is it complete?
+ */
+int ma_shim_run_future(struct future *fut, struct future_waiter *waiter,
+	uint64_t timeout_ns);
+
+/*
  * Polls the futures until `nwanted` of them are complete, until `timeout_ns`
  * nanoseconds have passed or until a signal handler has run in this thread;
  * each is polled at least once. `nwanted` is from 1 to nfuts. Returns how many
