@@ -13,6 +13,7 @@ from miniasync._future import Future, State
 from miniasync._movers import DataMover, Flags, SyncMover, ThreadsMover
 from miniasync._provider import Provider, provider
 from miniasync._runtime import Runtime
+from miniasync._step import PENDING, Pending, Waker
 from miniasync._wait import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
@@ -34,6 +35,7 @@ __all__ = [
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
+    "PENDING",
     "ClosedError",
     "DataMover",
     "DoneAndNotDoneFutures",
@@ -43,11 +45,13 @@ __all__ = [
     "MiniasyncError",
     "NotSupportedError",
     "OutOfMemoryError",
+    "Pending",
     "Provider",
     "Runtime",
     "State",
     "SyncMover",
     "ThreadsMover",
+    "Waker",
     "__version__",
     "default_mover",
     "ffi",

@@ -68,9 +68,42 @@ def outcome(slot: CData) -> int:
     return result
 
 
-def future_array(slots: list[CData]) -> CData:
-    """Return a ``struct future *[]`` of the slots' futures."""
-    return ffi.new(_FUTURES, [ffi.cast(_FUTURE, slot) for slot in slots])
+def as_future(slot: CData) -> CData:
+    """The ``struct future *`` of a slot."""
+    return ffi.cast(_FUTURE, slot)
+
+
+def address(pointer: CData) -> int:
+    """Where it points to."""
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+def future_array(futures: list[CData]) -> CData:
+    """Return a ``struct future *[]``."""
+    return ffi.new(_FUTURES, futures)
+
+
+def run_future(future: CData, waiter: CData, timeout_ns: int) -> bool:
+    """Poll a ``struct future *`` once, or wait for it; is it complete?
+
+    Args:
+        future: What to poll.
+        waiter: What to wait with; NULL polls once.
+        timeout_ns: How long to wait; a signal may cut it short.
+    """
+    return bool(lib.ma_shim_run_future(future, waiter, timeout_ns))
+
+
+def new_event() -> CData:
+    """Make a ``struct ma_event *``.
+
+    Raises:
+        MemoryError: There is no memory for it.
+    """
+    event = lib.ma_event_new()
+    if not event:
+        raise MemoryError("no memory for an event")
+    return ffi.gc(event, lib.ma_event_delete)
 
 
 def new_waiter() -> CData:

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Operations on their way, whoever still cares about them.
+"""What is on its way, whoever still cares about it.
 
 A future is what the user holds and may forget. Behind it stands a `Flight`,
-which holds what C works with: the pinned buffers, the slot with the C future,
-the mover. From before its first call into C until its end is known, a flight is
-in `outstanding`, so that nothing a program does can free memory under a copy.
+which holds what C works with. From before its first call into C until its end is
+known, a flight that C works for is in `outstanding`, so that nothing a program
+does can free memory under a copy.
 
 * Only who holds a flight's lock calls C with its slot. Calls release the
-  interpreter lock, and a C future bears one poll at a time.
+  interpreter lock, and a C future bears one poll at a time. A flight that
+  somebody watches (`_watch`) is taken back from the watch by who gets the lock.
 * The lock is taken after the flight is in `outstanding`: `fork` may find it
   taken by a thread that the child does not have, and renews it there.
 * What waits, waits in C, interrupted by signals and in the main thread by the
   clock: signal handlers run between two calls. Whatever they raise, the flight
   stays outstanding.
 * `settle` is the only end. The code comes first: who sees it needs no lock.
+* Who gives the lock back attends to those interested (`_interest`).
+* A step of a chain that has begun belongs to the chain: whatever is asked of it
+  is asked of its `root`.
 """
 
 from __future__ import annotations
@@ -23,24 +27,18 @@ import os
 import threading
 from _thread import allocate_lock, get_ident
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi
-from miniasync._ffi import NULL, SLOT, new, run
+from miniasync._ends import CANCELLED, FORKED, PENDING, error_of
+from miniasync._ffi import NULL
+from miniasync._interest import attend
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
-    from miniasync._buffers import Pins
     from miniasync._ffi import CData
     from miniasync._handle import Handle
-
-# A flight's code: this one until it has ended, then C's result or one of ours.
-PENDING = _ffi.RUNNING
-SUCCESS = _ffi.SUCCESS
-CANCELLED = -1
-CLOSED = -2
-FORKED = -3
-STRANDED = -4
+    from miniasync._interest import Interest
 
 # The longest sleep between two looks at signals.
 SLICE_NS = 50_000_000
@@ -50,51 +48,93 @@ _exiting = False
 
 
 class Flight:
-    """One operation, from its arguments to its end.
+    """Something on its way, from its arguments to its end.
 
     Attributes:
         code: `PENDING`, or how it ended.
-        handle: The mover, until the end.
-        kind: One of the C library's operation types.
+        due: When to advance it even if C has nothing new, or None.
+        interest: Who wants to know of its end without waiting for it.
         lock: Held by who calls C with the slot.
-        nbytes: How many bytes it is about.
-        pins: The memory, until the end.
-        slot: The C future, from the start to the end.
+        parent: The chain that has begun with it as one of its steps.
+        slot: What C polls, from the start to the end.
+        value: The result of a success.
     """
 
-    __slots__ = (
-        "code",
-        "flags",
-        "handle",
-        "kind",
-        "lock",
-        "nbytes",
-        "pins",
-        "slot",
-        "value",
-    )
+    __slots__ = ("code", "interest", "lock", "parent", "slot", "value")
 
-    def __init__(
-        self, handle: Handle, kind: int, pins: Pins, value: int, flags: int
-    ) -> None:
+    due: int | None = None
+    # Does it go on without anybody who waits or wants to know?
+    drives_itself = False
+    # May somebody who does not wait for it advance it?
+    can_be_driven = True
+    # Does advancing it run Python code of the user's?
+    runs_python = False
+
+    def __init__(self, value: Any) -> None:
         self.code = PENDING
-        self.handle: Handle | None = handle
-        self.kind = kind
-        self.pins: Pins | None = pins
-        self.nbytes = pins.nbytes
-        self.value = value
-        self.flags = flags
-        self.slot: CData = None
+        self.interest: Interest | None = None
         self.lock = allocate_lock()
+        self.parent: Flight | None = None
+        self.slot: CData = None
+        self.value = value
+
+    def describe(self) -> str:
+        """Say what it is, in a few words."""
+        raise NotImplementedError
+
+    def uses(self, handle: Handle) -> bool:
+        """Whether it is on its way on this mover."""
+        raise NotImplementedError
+
+    def advance(self) -> CData:
+        """Take it as far as it goes without waiting. The lock is held.
+
+        Returns:
+            What C is to poll next, or None: it has ended, or is to be advanced
+            again when it is `due`.
+        """
+        raise NotImplementedError
+
+    def run(self, waiter: CData, timeout_ns: int) -> int:
+        """Start it or go on, until its end or for so long. The lock is held.
+
+        Args:
+            waiter: What to wait with; NULL polls once.
+            timeout_ns: How long; a signal may cut it short.
+        """
+        leaf = self.advance()
+        if leaf is not None:
+            _ffi.run_future(leaf, waiter, timeout_ns)
+            self.advance()
+        return self.code
+
+    def ask_to_end(self) -> None:
+        """Begin nothing more, if there is such a choice. Does not wait."""
+
+    def withdraw(self) -> None:
+        """A watch polls it no more."""
+
+    def root(self) -> Flight:
+        """The chain that it is a step of, or itself."""
+        flight = self
+        while flight.parent is not None:
+            flight = flight.parent
+        return flight
+
+    def error(self) -> BaseException:
+        """What to raise. It has ended, and not with success."""
+        return error_of(self.code)
 
     def poll(self) -> int:
         """Start it or see how far it is, without waiting for anybody."""
-        if self.code == PENDING and self.try_lock():
+        if self.parent is not None:
+            self.root().poll()
+        elif self.code == PENDING and self.enter():
             try:
-                if self._run(NULL, 0) == PENDING and _exiting:
+                if self.run(NULL, 0) == PENDING and _exiting:
                     self._run_to_end()
             finally:
-                self.lock.release()
+                self.leave()
         return self.code
 
     def look(self) -> int:
@@ -105,112 +145,111 @@ class Flight:
 
     def wait(self) -> int:
         """Start it and wait for its end."""
+        if self.parent is not None:
+            return self._wait_in_chain(None)
         outstanding.add(self)
-        with self.lock:
-            # Most operations need no more than this, nor a look at the thread.
-            if self._run(shared.cdata, SLICE_NS) == PENDING:
-                self._run_to_end()
+        try:
+            with self.lock:
+                if self.interest is not None:
+                    self._take_back()
+                # Most operations need no more than this, nor a look at the
+                # thread.
+                if self.run(shared.cdata, SLICE_NS) == PENDING:
+                    self._run_to_end()
+        finally:
+            if self.interest is not None:
+                attend(self)
         return self.code
 
     def wait_until(self, deadline: int) -> int:
         """Start it and wait for its end, or until a time of `monotonic_ns`."""
+        if self.parent is not None:
+            return self._wait_in_chain(deadline)
         outstanding.add(self)
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
         if not self.lock.acquire(True, min(seconds, threading.TIMEOUT_MAX)):
             self._leave_outstanding_if_settled()
             return self.code
         try:
+            if self.interest is not None:
+                self._take_back()
             while True:
                 left = max(deadline - monotonic_ns(), 0)
-                code = self._run(shared.cdata, min(left, SLICE_NS))
+                code = self.run(shared.cdata, min(left, SLICE_NS))
                 if code != PENDING:
                     return code
                 if left == 0:
                     return self._run_to_end() if _exiting else code
         finally:
-            self.lock.release()
+            self.leave()
 
     def finish(self) -> None:
-        """Wait for its end if it has been started."""
-        with self.lock:
-            if self.slot is not None:
-                self._run_to_end()
+        """Wait for the end of what C does for it."""
+        root = self.root()
+        try:
+            with root.lock:
+                root._take_back()
+                if self.slot is not None:
+                    self._run_to_end()
+        finally:
+            attend(root)
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
-        if self.code == PENDING and self.slot is None and self.try_lock():
+        if self.code == PENDING and self.slot is None and self.enter():
             try:
                 if self.code != PENDING or self.slot is None:
                     self.settle(CANCELLED if self.code == PENDING else self.code)
             finally:
-                self.lock.release()
+                self.leave()
         return self.code == CANCELLED
 
-    def try_lock(self) -> bool:
-        """Take the lock if it is free."""
+    def enter(self) -> bool:
+        """Take the lock, if it is free, and the flight from who watches it."""
         outstanding.add(self)
         if self.lock.acquire(False):
+            if self.interest is not None:
+                self._take_back()
             return True
         self._leave_outstanding_if_settled()
         return False
 
-    def prepare(self) -> bool:
-        """Make the C future without polling it. The lock is held.
-
-        Returns:
-            Whether it is to be waited for; otherwise it has ended.
-        """
-        if self.slot is not None and _ffi.is_made(self.slot):
-            return True
-        return self._run(NULL, _ffi.MAKE_ONLY) == PENDING
-
-    def harvest(self) -> None:
-        """Settle it if C has completed it meanwhile. The lock is held."""
-        code = _ffi.outcome(self.slot)
-        if code != PENDING:
-            self.settle(code)
+    def leave(self) -> None:
+        """Give the lock back, and see to those interested."""
+        self.lock.release()
+        if self.interest is not None:
+            attend(self)
 
     def settle(self, code: int) -> int:
         """Write down how it ended and let go of everything at once."""
         self.code = code
         outstanding.discard(self)
-        if self.pins is not None:
-            self.pins.release()
-        self.pins = self.handle = self.slot = None
+        self.let_go()
+        self.slot = None
         return code
 
-    def _run(self, waiter: CData, timeout_ns: int) -> int:
-        """The one call into C. The lock is held."""
-        handle, pins = self.handle, self.pins
-        if self.code != PENDING or handle is None or pins is None:
-            # Again, since an exception may have come between its steps.
-            return self.settle(self.code)
-        if self.slot is None:
-            if handle.closed:
-                return self.settle(CLOSED)
-            if handle.home is not None and handle.home != os.getpid():
-                return self.settle(STRANDED)
-            self.slot = new(SLOT)
-        code = run(
-            self.slot,
-            handle.vdm,
-            self.kind,
-            pins.dst,
-            pins.src,
-            self.value,
-            self.nbytes,
-            self.flags,
-            waiter,
-            timeout_ns,
-        )
-        return code if code == PENDING else self.settle(code)
+    def let_go(self) -> None:
+        """Let go of what it holds, apart from the slot; twice is fine."""
+
+    def _take_back(self) -> None:
+        interest = self.interest
+        if interest is not None and interest.watch is not None:
+            interest.watch.remove(self)
 
     def _run_to_end(self) -> int:
         # Signal handlers run in the main thread only.
         is_main = get_ident() == threading.main_thread().ident
         timeout_ns = SLICE_NS if is_main else _ffi.FOREVER
-        while self._run(shared.cdata, timeout_ns) == PENDING:
+        while self.run(shared.cdata, timeout_ns) == PENDING:
             pass
+        return self.code
+
+    def _wait_in_chain(self, deadline: int | None) -> int:
+        root = self.root()
+        if deadline is None:
+            root.wait()
+        else:
+            root.wait_until(deadline)
         return self.code
 
     def _leave_outstanding_if_settled(self) -> None:
@@ -221,9 +260,9 @@ class Flight:
 
 
 def finish_all(handle: Handle | None = None) -> None:
-    """Wait for what has been started, by this mover or by all."""
+    """Wait for what C does, for this mover or for all."""
     for flight in outstanding.copy():
-        if handle is None or flight.handle is handle:
+        if handle is None or flight.uses(handle):
             flight.finish()
 
 
@@ -248,6 +287,7 @@ def _after_fork_in_child() -> None:
     # Workers and other threads stayed behind, with what they were doing.
     for flight in outstanding.copy():
         flight.lock = allocate_lock()
+        flight.interest = None
         if flight.slot is not None:
             flight.settle(FORKED)
     outstanding.clear()

@@ -15,27 +15,18 @@ from __future__ import annotations
 import math
 import warnings
 from enum import Enum
+from functools import partial
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import ref
 
 from miniasync import _ffi
-from miniasync._flight import (
-    CANCELLED,
-    CLOSED,
-    FORKED,
-    PENDING,
-    STRANDED,
-    SUCCESS,
-)
-from miniasync._reaper import reap
-from miniasync.errors import (
-    ClosedError,
-    JobCorruptedError,
-    NotSupportedError,
-    OutOfMemoryError,
-)
+from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED, SUCCESS, TEXTS
+from miniasync._interest import attend, interest_of, listen
+from miniasync._step import Pending, Step, Waker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -55,45 +46,58 @@ class State(Enum):
 
 _IDLE, _RUNNING, _COMPLETE = State.IDLE, State.RUNNING, State.COMPLETE
 
-_ENDS = {
-    SUCCESS: "complete",
-    CANCELLED: "cancelled",
-    CLOSED: "not started: mover closed",
-    FORKED: "left behind in the parent process",
-    STRANDED: "not started: mover left behind in the parent process",
-    _ffi.OUT_OF_MEMORY: "failed: no memory",
-    _ffi.CORRUPTED: "failed",
-}
-
-_OPERATIONS = {
-    _ffi.MEMCPY: "memcpy",
-    _ffi.MEMMOVE: "memmove",
-    _ffi.MEMSET: "memset",
-    _ffi.FLUSH: "flush",
-}
-
 
 class Future(Generic[T]):
     """An operation that may not have been started yet.
 
     Movers make futures. The operation is started by `start`, `poll`, `result`,
-    `exception`, ``with`` and the functions that wait, and then needs nobody.
-    All methods may be called from any thread.
+    `exception`, ``with`` and the functions that wait, and then needs
+    nobody. All methods may be called from any thread.
+
+    A subclass that overrides `step` is a future of your own: it mixes with those
+    of movers wherever futures are waited for, awaited or chained.
 
     Example:
         >>> import miniasync
         >>> dst = bytearray(5)
         >>> miniasync.memcpy(dst, b"hello").result()
         bytearray(b'hello')
+        >>> class Countdown(miniasync.Future[str]):
+        ...     left = 3
+        ...     def step(self, waker):
+        ...         self.left -= 1
+        ...         return "liftoff" if self.left == 0 else miniasync.PENDING
+        >>> Countdown().result()
+        'liftoff'
     """
 
-    __slots__ = ("__weakref__", "_flight", "_value")
+    __slots__ = ("__weakref__", "_flight")
 
     _flight: Flight
-    _value: T
 
     def __init__(self) -> None:
-        raise TypeError("futures are made by movers: call memcpy, memset, ...")
+        if type(self).step is Future.step:
+            raise TypeError(
+                "futures are made by movers: call memcpy, memset, ...; or make a"
+                " subclass that overrides step"
+            )
+        self._flight = Step(self)
+
+    def step(self, waker: Waker) -> T | Pending:
+        """Go a step further; for subclasses to override.
+
+        Called by who polls, waits for or awaits the future, by one thread at a
+        time, until it returns something else than `PENDING`.
+
+        Args:
+            waker: Its `wake` has this method called again soon. It may be kept.
+                If it is not, this method is called again anyway, soon at first,
+                then every few milliseconds.
+
+        Returns:
+            `PENDING`, or the result. What it raises comes out of `result`.
+        """
+        raise NotImplementedError
 
     @property
     def state(self) -> State:
@@ -116,7 +120,7 @@ class Future(Generic[T]):
         """
         code = self._flight.poll()
         if code == CLOSED:
-            raise _error(code)
+            raise self._flight.error()
         return _RUNNING if code == PENDING else _COMPLETE
 
     def start(self) -> Self:
@@ -128,7 +132,7 @@ class Future(Generic[T]):
         """
         code = self._flight.poll()
         if code in (CLOSED, CANCELLED, STRANDED):
-            raise _error(code)
+            raise self._flight.error()
         return self
 
     def done(self) -> bool:
@@ -168,12 +172,17 @@ class Future(Generic[T]):
             JobCorruptedError: It failed.
             concurrent.futures.CancelledError: It was cancelled.
         """
-        code = self._flight.code
+        flight = self._flight
+        code = flight.code
         if code == PENDING:
             code = self._wait(timeout)
         if code == SUCCESS:
-            return self._value
-        raise _error(code)
+            value: T = flight.value
+            return value
+        try:
+            raise flight.error()
+        finally:
+            del self, flight  # the exception's traceback refers to this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Start it if that has not been done, wait, and say what went wrong.
@@ -190,8 +199,28 @@ class Future(Generic[T]):
         """
         code = self._wait(timeout)
         if code == CANCELLED:
-            raise _error(code)
-        return None if code == SUCCESS else _error(code)
+            raise self._flight.error()
+        return None if code == SUCCESS else self._flight.error()
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """Have a function called with this future when it is done.
+
+        It is called at once if that is the case already; else by who waits for
+        the future, on an event loop, or within 10 ms on a thread of this
+        package. That starts nothing. Until then a started future is kept. What
+        the function raises is logged and ignored.
+
+        Args:
+            fn: What to call. Several are called in the order they were added.
+        """
+        if not callable(fn):
+            raise TypeError(f"fn must be a function, not {type(fn).__name__}")
+        flight = self._flight
+        interest = interest_of(flight)
+        owner = ref(self)
+        if interest.owner is None:
+            interest.owner = owner
+        listen(flight, partial(_call, fn, owner))
 
     def __enter__(self) -> Self:
         return self.start()
@@ -204,16 +233,15 @@ class Future(Generic[T]):
     ) -> None:
         code = self._flight.wait()
         if kind is None and code != SUCCESS:
-            raise _error(code)
+            raise self._flight.error()
 
     def __repr__(self) -> str:
         flight = self._flight
         if flight.code == PENDING:
             state = "idle" if flight.slot is None else "running"
         else:
-            state = _ENDS[flight.code]
-        what = f"{_OPERATIONS[flight.kind]} of {flight.nbytes} bytes"
-        return f"<miniasync.Future: {what}, {state}>"
+            state = TEXTS[flight.code]
+        return f"<miniasync.{type(self).__name__}: {flight.describe()}, {state}>"
 
     def _wait(self, timeout: float | None) -> int:
         """Wait for the end and return the code."""
@@ -226,21 +254,29 @@ class Future(Generic[T]):
 
 
 class Operation(Future[T]):
-    """A mover's operation.
-
-    Apart from `Future`, whose constructor is the user's.
-    """
+    """A future made here; the constructor of `Future` is the user's."""
 
     __slots__ = ()
 
-    def __init__(self, flight: Flight, value: T) -> None:
+    def __init__(self, flight: Flight) -> None:
         self._flight = flight
-        self._value = value
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("Operation", "Future", 1)
 
     def __del__(self) -> None:
         flight = self._flight
-        if flight.slot is not None and flight.poll() == PENDING:
-            reap(flight)  # first, since the warning may be an error
+        if flight.slot is None or flight.code != PENDING:
+            return
+        interest_of(flight).dropped = True
+        try:
+            if flight.runs_python:
+                attend(flight)
+            else:
+                flight.poll()
+        except (OSError, MemoryError):
+            pass  # the next one dropped, close or exit will see to it
+        if flight.code == PENDING:
             warnings.warn(
                 f"{self!r} was dropped: its buffers stay pinned until it is"
                 " complete; keep it and call result()",
@@ -248,6 +284,19 @@ class Operation(Future[T]):
                 stacklevel=2,
                 source=self,
             )
+
+
+def _call(fn: Callable[[Future[T]], object], owner: ref[Future[T]]) -> None:
+    future = owner()
+    if future is None:
+        return  # dropped before it was started
+    try:
+        fn(future)
+    except Exception:
+        # Imported late, since most programs never need it.
+        import logging
+
+        logging.getLogger("miniasync").exception("exception in a callback")
 
 
 def to_nanoseconds(timeout: float) -> int:
@@ -273,37 +322,3 @@ def to_nanoseconds(timeout: float) -> int:
 
 # About 73 years, so that adding the time of day stays within 64 bits.
 _LONGEST_NS = 2**61
-
-
-def _error(code: int) -> Exception:
-    """What to raise for a code that is not SUCCESS.
-
-    Always a new one: raising an exception stores the stack in it, and with the
-    stack the future.
-    """
-    if code == CANCELLED:
-        # Imported late, because it brings in the logging package.
-        from concurrent.futures import CancelledError
-
-        return CancelledError("the future was cancelled before it was started")
-    if code == CLOSED:
-        return ClosedError(
-            "the mover was closed before the operation was started: start it"
-            " earlier, or use another mover"
-        )
-    if code == FORKED:
-        return JobCorruptedError(
-            "the operation was running when the process forked: only the parent"
-            " knows its result"
-        )
-    if code == STRANDED:
-        return NotSupportedError(
-            "this libminiasync's threads do not survive a fork: make another"
-            " mover in the child"
-        )
-    if code == _ffi.OUT_OF_MEMORY:
-        return OutOfMemoryError(
-            "the mover has no memory for another operation: wait for some of"
-            " those pending first"
-        )
-    return JobCorruptedError("the operation failed: dst may hold anything")

@@ -9,11 +9,12 @@ other, and all are given back as soon as anything has ended.
 
 from __future__ import annotations
 
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi
-from miniasync._flight import PENDING, SLICE_NS, finish_all_if_exiting
+from miniasync._ends import PENDING
+from miniasync._flight import SLICE_NS, finish_all_if_exiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from miniasync._waiters import Waiter
 
 # The longest sleep while another thread polls what is waited for.
-_SHARED_NS = 5_000_000
+SHARED_NS = 5_000_000
 
 
 def wait_for(
@@ -60,28 +61,42 @@ def _wait_once(
     ours: list[Flight] = []
     theirs: list[Flight] = []
     try:
-        for flight in flights:
-            (ours if flight.try_lock() else theirs).append(flight)
-        polled = [flight for flight in ours if flight.prepare()]
-        if polled:
-            futures = _ffi.future_array([flight.slot for flight in polled])
-            wanted = min(missing, len(polled))
-            timeout_ns = _left(deadline, _SHARED_NS if theirs else SLICE_NS)
+        for flight in dict.fromkeys([flight.root() for flight in flights]):
+            (ours if flight.enter() else theirs).append(flight)
+        longest = SHARED_NS if theirs else SLICE_NS
+        polled: list[Flight] = []
+        leaves: list[_ffi.CData] = []
+        for flight in ours:
+            leaf = flight.advance()
+            if leaf is not None:
+                polled.append(flight)
+                leaves.append(leaf)
+            if flight.code != PENDING:
+                longest = 0  # that may be enough
+            elif flight.due is not None:
+                missing = 1
+                longest = min(longest, max(flight.due - monotonic_ns(), 0))
+        if leaves:
+            futures = _ffi.future_array(leaves)
+            wanted = min(missing, len(leaves))
+            timeout_ns = _left(deadline, longest)
             # Signal handlers run before the next turn.
-            while not _ffi.wait(waiter.cdata, futures, len(polled), wanted, timeout_ns):
-                timeout_ns = _left(deadline, SLICE_NS)
-                if theirs or timeout_ns == 0:
+            while not _ffi.wait(waiter.cdata, futures, len(leaves), wanted, timeout_ns):
+                timeout_ns = _left(deadline, longest)
+                if longest != SLICE_NS or timeout_ns == 0:
                     break
             for flight in polled:
-                flight.harvest()
+                flight.advance()
+        elif not theirs:
+            sleep(_left(deadline, longest) / 1e9)
     finally:
         for flight in ours:
-            flight.lock.release()
+            flight.leave()
     if not ours and theirs:
         # Its holder lets go when it has ended.
         lock = theirs[0].lock
-        if lock.acquire(True, _left(deadline, _SHARED_NS) / 1e9):
-            lock.release()
+        if lock.acquire(True, _left(deadline, SHARED_NS) / 1e9):
+            theirs[0].leave()
 
 
 def _left(deadline: int | None, most: int) -> int:

@@ -11,9 +11,9 @@ from miniasync import _ffi
 from miniasync._buffers import integer, pin_copy, pin_one
 from miniasync._closing import Closing
 from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, ffi, lib
-from miniasync._flight import Flight
 from miniasync._future import Future, Operation
 from miniasync._handle import Handle
+from miniasync._move import Move
 from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class DataMover(Closing):
         """
         bits = self._admit(flags)
         pins = pin_copy(dst, src, n, False)
-        return Operation(Flight(self._handle, MEMCPY, pins, 0, bits), dst)
+        return Operation(Move(self._handle, MEMCPY, pins, dst, 0, bits))
 
     def memmove(
         self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
@@ -88,7 +88,7 @@ class DataMover(Closing):
         """
         bits = self._admit(flags)
         pins = pin_copy(dst, src, n, True)
-        return Operation(Flight(self._handle, MEMMOVE, pins, 0, bits), dst)
+        return Operation(Move(self._handle, MEMMOVE, pins, dst, 0, bits))
 
     def memset(
         self, dst: B, value: int, n: int | None = None, flags: int = 0
@@ -115,7 +115,7 @@ class DataMover(Closing):
         if not 0 <= byte <= 255:
             raise ValueError(f"value must be from 0 to 255, but is {byte}")
         pins = pin_one("dst", dst, n, True)
-        return Operation(Flight(self._handle, MEMSET, pins, byte, bits), dst)
+        return Operation(Move(self._handle, MEMSET, pins, dst, byte, bits))
 
     def flush(self, buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
         """Write the cache lines of a buffer back to memory.
@@ -145,7 +145,7 @@ class DataMover(Closing):
                 " upstream's: install miniasync with its bundled C library"
             )
         pins = pin_one("buf", buf, n, False)
-        return Operation(Flight(self._handle, FLUSH, pins, 0, bits), buf)
+        return Operation(Move(self._handle, FLUSH, pins, buf, 0, bits))
 
     def supports(self, flags: int) -> bool:
         """Whether operations of this mover keep to all of these flags.

@@ -7,7 +7,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from miniasync._closing import Closing
-from miniasync._flight import PENDING
+from miniasync._ends import PENDING
 from miniasync._future import to_nanoseconds
 from miniasync._group import wait_for
 from miniasync._wait import checked

@@ -6,7 +6,7 @@ from __future__ import annotations
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from miniasync._flight import CANCELLED, PENDING, SUCCESS
+from miniasync._ends import CANCELLED, PENDING, SUCCESS
 from miniasync._future import Future, to_nanoseconds
 from miniasync._group import wait_for
 from miniasync._waiters import shared

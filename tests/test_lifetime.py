@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from gate import Gate
 
-from miniasync import _reaper, ffi, lib
+from miniasync import _daemon, ffi, lib
 
 HERE = Path(__file__).parent
 
@@ -103,19 +103,19 @@ class TestDropped:
         assert dst == b"12345"
         dst.append(0)
 
-    def test_many_and_again_after_the_reaper_has_ended(self) -> None:
+    def test_many_and_again_after_the_daemon_has_ended(self) -> None:
         for _ in range(3):
             with Gate(threads=2) as gate:
                 buffers = [bytearray(5) for _ in range(50)]
                 futures = [gate.mover.memcpy(dst, b"12345").start() for dst in buffers]
                 with pytest.warns(ResourceWarning):
                     futures.clear()
-                assert _reaper._running
+                assert _daemon.daemon().running
                 gate.open()
                 for dst in buffers:
                     wait_free(dst)
                     assert dst == b"12345\0"
-            while _reaper._running:
+            while _daemon.daemon().running:
                 pass
 
 

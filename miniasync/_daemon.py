@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The thread that sees to what nobody waits for.
+
+It lets go of dropped operations, calls callbacks and takes chains further where
+no event loop does. It is started when there is something to do, waits in C, and
+ends a moment after there is nothing left. Two such threads for a moment do no
+harm, apart from that one watch has one that waits.
+"""
+
+from __future__ import annotations
+
+from _thread import start_new_thread
+from typing import TYPE_CHECKING
+
+from miniasync._watch import Watch
+
+if TYPE_CHECKING:
+    from miniasync._flight import Flight
+
+# How long it waits for more to do.
+_LINGER_NS = 100_000_000
+
+
+class Daemon(Watch):
+    """A watch with a thread of its own."""
+
+    __slots__ = ("running",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = False
+
+    def attend(self, flight: Flight) -> bool:
+        """Watch a flight, from any thread."""
+        again = super().attend(flight)
+        interest = flight.interest
+        if interest is not None and interest.watch is self:
+            if flight.due is not None:
+                self.kick()
+            self._ensure_running()
+        return again
+
+    def _ensure_running(self) -> None:
+        if self.running:
+            return
+        self.running = True
+        try:
+            start_new_thread(self._main, ())
+        except RuntimeError:
+            # No thread to be had, or the interpreter is ending. The next flight,
+            # closing the mover or the exit will see to it.
+            self.running = False
+
+    def _main(self) -> None:
+        try:
+            while True:
+                self.drain(_LINGER_NS)
+                if self.idle:
+                    self.running = False
+                    if self.idle:
+                        return
+                    # One came before that was visible.
+                    self.running = True
+        finally:
+            self.running = False
+
+
+def daemon() -> Daemon:
+    """The one of this process, made on first use."""
+    global _daemon
+    current = _daemon
+    if current is None or current.closed:
+        # No lock, since futures are dropped anywhere. Should two threads make
+        # one each, both work.
+        current = _daemon = Daemon()
+    return current
+
+
+_daemon: Daemon | None = None

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Flights that take Python to advance.
+
+C works for none of them itself, so they are not in `outstanding`: what is not
+waited for, watched or held is gone, like any object.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock, get_ident
+from time import monotonic_ns, sleep
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from miniasync import _ffi
+from miniasync._ends import FAILED, FORKED, PENDING
+from miniasync._ffi import NULL
+from miniasync._flight import SLICE_NS, Flight
+from miniasync._waiters import shared
+
+if TYPE_CHECKING:
+    from miniasync._ffi import CData
+    from miniasync._handle import Handle
+
+_started: WeakSet[Driven] = WeakSet()
+
+
+class Driven(Flight):
+    """A flight that takes Python to advance.
+
+    Attributes:
+        due: When to advance it even if C has nothing new, or None.
+        exception: What Python code raised, if that was its end.
+        runner: The thread that advances it.
+    """
+
+    __slots__ = ("__weakref__", "due", "exception", "runner")
+
+    runs_python = True
+
+    def __init__(self) -> None:
+        Flight.__init__(self, None)
+        self.due: int | None = None
+        self.exception: BaseException | None = None
+        self.runner: int | None = None
+
+    def begin(self) -> CData:
+        """Prepare to be advanced for the first time; what `slot` is from now on."""
+        raise NotImplementedError
+
+    def proceed(self) -> CData:
+        """What `advance` does."""
+        raise NotImplementedError
+
+    def hurry(self) -> None:
+        """The next `advance` is not to wait until it is due."""
+        self.due = None
+
+    def advance(self) -> CData:
+        """Take it as far as it goes without waiting. The lock is held."""
+        if self.code != PENDING:
+            self.settle(self.code)
+            return None
+        if self.slot is None:
+            _started.add(self)
+            self.slot = self.begin()
+        self.runner = get_ident()
+        try:
+            return self.proceed()
+        finally:
+            self.runner = None
+
+    def fail(self, exception: BaseException) -> None:
+        """Settle it with what Python code raised."""
+        self.exception = exception
+        self.settle(FAILED)
+
+    def error(self) -> BaseException:
+        """What to raise. It has ended, and not with success."""
+        if self.exception is not None:
+            return self.exception
+        return super().error()
+
+    def uses(self, handle: Handle) -> bool:
+        """Whether C is busy for it on this mover: never for itself."""
+        return False
+
+    def run(self, waiter: CData, timeout_ns: int) -> int:
+        """Advance it until its end, or for so long. The lock is held."""
+        end = None
+        if waiter is NULL:
+            self.hurry()
+        while True:
+            leaf = self.advance()
+            if self.code != PENDING:
+                break
+            if waiter is NULL:
+                # Started, that is; complete at once if it is small.
+                if leaf is None or not _ffi.run_future(leaf, NULL, 0):
+                    break
+                continue
+            now = monotonic_ns()
+            if end is None:
+                end = now + min(timeout_ns, SLICE_NS)
+            until = end if self.due is None else min(end, self.due)
+            left = max(until - now, 0)
+            if leaf is not None:
+                _ffi.run_future(leaf, waiter, left)
+            elif left:
+                sleep(left / 1e9)
+            if now >= end:
+                break
+        return self.code
+
+    def enter(self) -> bool:
+        """Take the lock, if it is free, and the flight from who watches it."""
+        if not self.lock.acquire(False):
+            return False
+        self._take_back()
+        return True
+
+    def wait(self) -> int:
+        """Start it and wait for its end."""
+        while self.wait_until(monotonic_ns() + SLICE_NS) == PENDING:
+            pass
+        return self.code
+
+    def wait_until(self, deadline: int) -> int:
+        """Start it and wait for its end, or until a time of `monotonic_ns`."""
+        if self.parent is not None:
+            return self._wait_in_chain(deadline)
+        if self.runner == get_ident():
+            raise RuntimeError("a future cannot wait for itself")
+        seconds = max(deadline - monotonic_ns(), 0) / 1e9
+        if self.lock.acquire(True, min(seconds, _LONGEST)):
+            try:
+                self._take_back()
+                while True:
+                    left = max(deadline - monotonic_ns(), 0)
+                    if self.run(shared.cdata, left) != PENDING or left == 0:
+                        break
+            finally:
+                self.leave()
+        return self.code
+
+
+_LONGEST = 1e6
+
+
+def _after_fork_in_child() -> None:
+    for flight in tuple(_started):
+        flight.lock = allocate_lock()
+        flight.interest = None
+        if flight.code == PENDING:
+            flight.settle(FORKED)
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

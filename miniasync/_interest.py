@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who wants to know of a flight without waiting for it.
+
+Whoever gives a flight's lock back calls `attend` if somebody is interested, and
+so does who becomes interested. One of both sees the other: the interest is
+written before the lock is tried, and read after the lock is given back.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from miniasync._daemon import daemon
+from miniasync._ends import PENDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from miniasync._ffi import CData
+    from miniasync._flight import Flight
+    from miniasync._watch import Watch
+
+
+class Interest:
+    """What is to happen when a flight ends, and who sees to it meanwhile.
+
+    Attributes:
+        address: Where `leaf` is.
+        dropped: The future is gone; the flight is to be let go of at its end.
+        home: The watch of the event loop that waits, None for the daemon.
+        leaf: What is being watched.
+        listeners: What to call at the end, each once.
+        owner: The future, if there are callbacks to call with it: a reference
+            that keeps it once it has been started.
+        watch: Who watches the flight at the moment.
+    """
+
+    __slots__ = ("address", "dropped", "home", "leaf", "listeners", "owner", "watch")
+
+    def __init__(self) -> None:
+        self.address = 0
+        self.dropped = False
+        self.home: Watch | None = None
+        self.leaf: CData = None
+        self.listeners: list[Callable[[], None]] = []
+        self.owner: object = None
+        self.watch: Watch | None = None
+
+    def tell(self) -> None:
+        """Call the listeners; what several threads tell at once is told once."""
+        while True:
+            try:
+                listener = self.listeners.pop(0)
+            except IndexError:
+                self.owner = None
+                return
+            listener()
+
+
+def interest_of(flight: Flight) -> Interest:
+    """The interest in a flight, made on first use."""
+    interest = flight.interest
+    if interest is None:
+        with _making:
+            interest = flight.interest
+            if interest is None:
+                interest = flight.interest = Interest()
+    return interest
+
+
+def listen(
+    flight: Flight, listener: Callable[[], None], home: Watch | None = None
+) -> None:
+    """Have a function called when the flight has ended, in any thread.
+
+    Args:
+        flight: It may have ended already.
+        listener: It must not raise.
+        home: The watch to use if nobody else is interested.
+    """
+    interest = interest_of(flight)
+    if not interest.listeners and not interest.dropped:
+        interest.home = home
+    elif interest.home is not home and flight.can_be_driven:
+        interest.home = None  # no event loop's affair alone
+    elif home is not None:
+        interest.home = home
+    interest.listeners.append(listener)
+    attend(flight)
+
+
+def attend(flight: Flight) -> None:
+    """Tell who is interested of the end, or see to it that somebody will.
+
+    Without the flight's lock.
+    """
+    interest = flight.interest
+    while interest is not None:
+        if flight.code != PENDING:
+            interest.tell()
+            return
+        if flight.slot is not None and isinstance(interest.owner, ref):
+            interest.owner = interest.owner()
+        if (
+            interest.watch is not None
+            or flight.slot is None
+            or not (interest.listeners or interest.dropped or flight.drives_itself)
+        ):
+            return
+        home = interest.home
+        if home is None or home.closed:
+            if not flight.can_be_driven:
+                return
+            home = daemon()
+        if not home.attend(flight):
+            return
+
+
+def _after_fork_in_child() -> None:
+    global _making
+    _making = RLock()
+
+
+# Reentrant: a future may be dropped by the garbage collector at any point.
+_making = RLock()
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One operation of a mover."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from miniasync import _ffi
+from miniasync._ends import CLOSED, PENDING, STRANDED
+from miniasync._ffi import NULL, SLOT, new, run
+from miniasync._flight import Flight
+
+if TYPE_CHECKING:
+    from miniasync._buffers import Pins
+    from miniasync._ffi import CData
+    from miniasync._handle import Handle
+
+_OPERATIONS = {
+    _ffi.MEMCPY: "memcpy",
+    _ffi.MEMMOVE: "memmove",
+    _ffi.MEMSET: "memset",
+    _ffi.FLUSH: "flush",
+}
+
+
+class Move(Flight):
+    """One operation of a mover.
+
+    Attributes:
+        byte: What to set bytes to.
+        flags: Bits of `Flags`.
+        handle: The mover, until the end.
+        kind: One of the C library's operation types.
+        nbytes: How many bytes it is about.
+        pins: The memory, until the end.
+    """
+
+    __slots__ = ("byte", "flags", "handle", "kind", "nbytes", "pins")
+
+    def __init__(
+        self,
+        handle: Handle,
+        kind: int,
+        pins: Pins,
+        value: Any,
+        byte: int,
+        flags: int,
+    ) -> None:
+        Flight.__init__(self, value)
+        self.handle: Handle | None = handle
+        self.kind = kind
+        self.pins: Pins | None = pins
+        self.nbytes = pins.nbytes
+        self.byte = byte
+        self.flags = flags
+
+    def describe(self) -> str:
+        """Say what it is, in a few words."""
+        return f"{_OPERATIONS[self.kind]} of {self.nbytes} bytes"
+
+    def uses(self, handle: Handle) -> bool:
+        """Whether it is on its way on this mover."""
+        return self.handle is handle
+
+    def advance(self) -> CData:
+        """Make the C future, or see whether it is complete."""
+        slot = self.slot
+        if slot is None or not _ffi.is_made(slot):
+            if self.run(NULL, _ffi.MAKE_ONLY) != PENDING:
+                return None
+            slot = self.slot
+        code = _ffi.outcome(slot)
+        if code != PENDING:
+            self.settle(code)
+            return None
+        return _ffi.as_future(slot)
+
+    def run(self, waiter: CData, timeout_ns: int) -> int:
+        """Make it, start it, wait for it: the one call into C."""
+        handle, pins = self.handle, self.pins
+        if self.code != PENDING or handle is None or pins is None:
+            # Again, since an exception may have come between its steps.
+            return self.settle(self.code)
+        if self.slot is None:
+            if handle.closed:
+                return self.settle(CLOSED)
+            if handle.home is not None and handle.home != os.getpid():
+                return self.settle(STRANDED)
+            self.slot = new(SLOT)
+        code = run(
+            self.slot,
+            handle.vdm,
+            self.kind,
+            pins.dst,
+            pins.src,
+            self.byte,
+            self.nbytes,
+            self.flags,
+            waiter,
+            timeout_ns,
+        )
+        return code if code == PENDING else self.settle(code)
+
+    def let_go(self) -> None:
+        """Release the memory, and the mover."""
+        if self.pins is not None:
+            self.pins.release()
+        self.pins = self.handle = None

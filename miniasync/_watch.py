@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Watching flights without waiting for one of them.
+
+A `Watch` is one descriptor and any number of flights. Somebody calls `drain`
+when the descriptor is readable, or when the time of `deadline` has come: an event
+loop, or the thread of `_daemon`. That takes each flight that has got further as
+far as it goes, watches it again if that is not its end, and tells who wants to
+know if it is.
+
+A flight's future in C is polled by the watch as long as `Interest.watch` says
+so. Who has the flight's lock may take it back at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from miniasync import _ffi
+from miniasync._ends import PENDING
+from miniasync._ffi import lib
+
+if TYPE_CHECKING:
+    from miniasync._ffi import CData
+    from miniasync._flight import Flight
+
+# How many completions cross from C at a time.
+_AT_ONCE = 256
+
+NEVER = 2**64 - 1
+
+_watches: WeakSet[Watch] = WeakSet()
+
+
+class Watch:
+    """Flights that C polls when they are woken.
+
+    Attributes:
+        closed: Nobody calls `drain` any more.
+        fd: The descriptor, for polling only.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cdata",
+        "_done",
+        "_due",
+        "_flights",
+        "closed",
+        "fd",
+    )
+
+    def __init__(self) -> None:
+        self.closed = False
+        cdata = lib.ma_watch_new()
+        if not cdata:
+            number = _ffi.ffi.errno
+            if number == errno.ENOMEM:
+                raise MemoryError("no memory to watch futures with")
+            raise OSError(number, os.strerror(number))
+        self._cdata: CData = _ffi.ffi.gc(cdata, lib.ma_watch_delete)
+        self._done: CData = _ffi.ffi.new("uintptr_t[]", _AT_ONCE)
+        # By the address of what C polls; and those to look at when it is time.
+        self._flights: dict[int, Flight] = {}
+        self._due: dict[Flight, int] = {}
+        self.fd: int = lib.ma_watch_fd(cdata)
+        _watches.add(self)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to watch."""
+        return not self._flights and not self._due
+
+    def attend(self, flight: Flight) -> bool:
+        """Watch a flight on behalf of those interested in it.
+
+        Returns:
+            Whether to look again at what has become of it.
+        """
+        if not flight.lock.acquire(False):
+            return False  # who has it attends to it afterwards
+        try:
+            interest = flight.interest
+            if (
+                flight.code == PENDING
+                and interest is not None
+                and interest.watch is None
+            ):
+                self._add(flight)
+        finally:
+            flight.lock.release()
+        return True
+
+    def remove(self, flight: Flight) -> None:
+        """Watch it no more. The flight's lock is held."""
+        interest = flight.interest
+        assert interest is not None
+        self._due.pop(flight, None)
+        leaf, address = interest.leaf, interest.address
+        if leaf is not None:
+            lib.ma_watch_remove(self._cdata, leaf)
+            flight.withdraw()
+            self._flights.pop(address, None)
+        interest.leaf = interest.watch = None
+
+    def deadline(self) -> int:
+        """When to call `drain` at the latest, a time of `monotonic_ns`."""
+        deadline: int = lib.ma_watch_deadline(self._cdata)
+        for due in tuple(self._due.values()):
+            deadline = min(deadline, due)
+        return deadline
+
+    def drain(self, timeout_ns: int = 0) -> None:
+        """See to what has got further, after waiting for such if need be."""
+        done = self._done
+        flights = self._flights
+        due = self._due
+        while True:
+            left = timeout_ns
+            if due and left:
+                first = min(tuple(due.values()), default=NEVER)
+                left = min(left, max(first - monotonic_ns(), 0))
+            count = lib.ma_watch_run(self._cdata, done, _AT_ONCE, left)
+            for address in done[0:count]:
+                flight = flights.get(address)
+                if flight is not None:
+                    self._go_on(flight)
+            if count < _AT_ONCE:
+                break
+            timeout_ns = 0
+        if due:
+            now = monotonic_ns()
+            for flight, when in tuple(due.items()):
+                if when <= now:
+                    self._go_on(flight)
+
+    def close(self) -> None:
+        """Nobody will call `drain` any more: let others see to what is left."""
+        if self.closed:
+            return
+        self.closed = True
+        for flight in [*self._flights.values(), *self._due]:
+            if flight.lock.acquire(False):
+                try:
+                    if flight.interest is not None and flight.interest.watch is self:
+                        self.remove(flight)
+                finally:
+                    flight.leave()
+
+    def kick(self) -> None:
+        """Have a waiting `drain` return."""
+        lib.ma_watch_kick(self._cdata)
+
+    def _add(self, flight: Flight) -> None:
+        """Take it as far as it goes, and watch it if that is not its end."""
+        interest = flight.interest
+        assert interest is not None
+        while True:
+            leaf = flight.advance()
+            if flight.code != PENDING:
+                return
+            interest.watch = self
+            if flight.due is not None:
+                self._due[flight] = flight.due
+            if leaf is None:
+                return
+            interest.leaf = leaf
+            interest.address = address = _ffi.address(leaf)
+            self._flights[address] = flight
+            number = lib.ma_watch_add(self._cdata, leaf)
+            if number == 0:
+                return
+            self.remove(flight)
+            if number != errno.EALREADY:
+                raise MemoryError("no memory to watch a future with")
+
+    def _go_on(self, flight: Flight) -> None:
+        if flight.interest is None or flight.interest.watch is not self:
+            return
+        if flight.lock.acquire(False):
+            try:
+                if flight.interest.watch is self:
+                    self.remove(flight)
+                    flight.advance()
+            finally:
+                flight.leave()
+
+    def __del__(self) -> None:
+        # What C would wake must not outlive it.
+        for flight in tuple(self._flights.values()):
+            self.remove(flight)
+
+
+def _after_fork_in_child() -> None:
+    # The descriptors are the parent's, too, and the threads inside are gone.
+    for watch in tuple(_watches):
+        watch.closed = True
+        watch._flights.clear()
+        watch._due.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
