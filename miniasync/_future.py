@@ -26,7 +26,7 @@ from miniasync._interest import attend, interest_of, listen
 from miniasync._step import Pending, Step, Waker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -51,7 +51,7 @@ class Future(Generic[T]):
     """An operation that may not have been started yet.
 
     Movers make futures. The operation is started by `start`, `poll`, `result`,
-    `exception`, ``with`` and the functions that wait, and then needs
+    `exception`, ``await``, ``with`` and the functions that wait, and then needs
     nobody. All methods may be called from any thread.
 
     A subclass that overrides `step` is a future of your own: it mixes with those
@@ -221,6 +221,24 @@ class Future(Generic[T]):
         if interest.owner is None:
             interest.owner = owner
         listen(flight, partial(_call, fn, owner))
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        flight = self._flight
+        if flight.poll() == PENDING:
+            from miniasync._await import suspend
+
+            yield from suspend(flight)
+        if flight.code == SUCCESS:
+            value: T = flight.value
+            return value
+        if flight.code == CANCELLED:
+            from miniasync._await import cancelled
+
+            raise cancelled()
+        try:
+            raise flight.error()
+        finally:
+            del self, flight
 
     def __enter__(self) -> Self:
         return self.start()

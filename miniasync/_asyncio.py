@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Awaiting in asyncio and in loops that do as it does, such as uvloop.
+
+Each loop has a `Watch`, whose descriptor it reads, made when it is first needed
+and gone with the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import get_ident
+from contextlib import suppress
+from functools import partial
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from miniasync._ends import PENDING
+from miniasync._interest import attend, listen
+from miniasync._watch import NEVER, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from miniasync._flight import Flight
+
+
+class LoopWatch(Watch):
+    """The watch of an asyncio loop."""
+
+    __slots__ = ("_loop", "_thread", "_timer", "_timer_at")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = ref(loop, partial(_on_gone, ref(self)))
+        self._thread = get_ident()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = NEVER
+        # Not a bound method: the loop is to keep no reference to this object.
+        loop.add_reader(self.fd, _drain, ref(self))
+
+    def attend(self, flight: Flight) -> bool:
+        """Watch a flight, from any thread."""
+        if get_ident() == self._thread:
+            again = super().attend(flight)
+            self._arm()
+            return again
+        loop = self._loop()
+        try:
+            if loop is None:
+                raise RuntimeError
+            loop.call_soon_threadsafe(attend, flight)
+        except RuntimeError:
+            self.close()
+            return True
+        return False
+
+    def drain(self, timeout_ns: int = 0) -> None:
+        """See to what has got further."""
+        super().drain(timeout_ns)
+        self._arm()
+
+    def _arm(self) -> None:
+        """See to it that the loop drains at the deadline."""
+        deadline = self.deadline()
+        if deadline >= self._timer_at:
+            return  # an early timer does no harm
+        loop = self._loop()
+        if loop is None or loop.is_closed():
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        seconds = max(deadline - monotonic_ns(), 0) / 1e9
+        self._timer = loop.call_later(seconds, _on_time, ref(self))
+
+
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWatch] = WeakKeyDictionary()
+
+
+def wait_for_end(flight: Flight) -> Generator[Any, Any, None]:
+    """Wait for a flight's end in the running loop.
+
+    Cancelling the task asks the flight to begin nothing more, and is raised when
+    it has ended.
+    """
+    loop = asyncio.get_running_loop()
+    watch = _watch_of(loop)
+    cancelled: asyncio.CancelledError | None = None
+    while flight.code == PENDING:
+        future: asyncio.Future[None] = loop.create_future()
+        listen(flight, partial(_wake, loop, get_ident(), future), watch)
+        try:
+            yield from future
+        except asyncio.CancelledError as error:
+            cancelled = error
+            flight.ask_to_end()
+            flight.poll()
+    if cancelled is not None:
+        try:
+            raise cancelled
+        finally:
+            del cancelled
+
+
+def _watch_of(loop: asyncio.AbstractEventLoop) -> LoopWatch:
+    watch = _watches.get(loop)
+    if watch is None or watch.closed:
+        for other, old in tuple(_watches.items()):
+            if other.is_closed():
+                old.close()
+                _watches.pop(other, None)
+        watch = _watches[loop] = LoopWatch(loop)
+    return watch
+
+
+def _wake(
+    loop: asyncio.AbstractEventLoop, thread: int, future: asyncio.Future[None]
+) -> None:
+    if get_ident() == thread:
+        _finish(future)
+    else:
+        # Else the loop is closed, and so nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_finish, future)
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _drain(reference: ref[LoopWatch]) -> None:
+    watch = reference()
+    if watch is not None:
+        watch.drain()
+
+
+def _on_gone(reference: ref[LoopWatch], loop: ref[asyncio.AbstractEventLoop]) -> None:
+    watch = reference()
+    if watch is not None:
+        watch.close()
+
+
+def _on_time(reference: ref[LoopWatch]) -> None:
+    watch = reference()
+    if watch is not None:
+        watch._timer = None
+        watch._timer_at = NEVER
+        watch.drain()
