@@ -7,6 +7,7 @@
 bytearray(b'bytes')
 """
 
+from miniasync._chain import chain
 from miniasync._default import default_mover, flush, memcpy, memmove, memset
 from miniasync._ffi import ffi, lib
 from miniasync._future import Future, State
@@ -53,6 +54,7 @@ __all__ = [
     "ThreadsMover",
     "Waker",
     "__version__",
+    "chain",
     "default_mover",
     "ffi",
     "flush",

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Chains: what runs one after another.
+
+A step that has begun belongs to the chain, which holds its lock until it has
+ended (`Flight.root`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from miniasync._driven import Driven
+from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
+from miniasync._future import Future, Operation
+from miniasync._group import SHARED_NS
+from miniasync._interest import interest_of
+
+if TYPE_CHECKING:
+    from miniasync._ffi import CData
+    from miniasync._flight import Flight
+
+
+_Step: TypeAlias = "Future[Any] | Callable[[Any], Any]"
+
+
+class Chain(Driven):
+    """What stands behind a chain."""
+
+    __slots__ = ("_asked", "_count", "_current", "_steps")
+
+    drives_itself = True
+
+    def __init__(self, steps: tuple[_Step, ...]) -> None:
+        Driven.__init__(self)
+        self._asked = False
+        self._count = len(steps)
+        self._current: Future[Any] | None = None
+        self._steps = list(reversed(steps))
+        interest_of(self)
+
+    @property
+    def can_be_driven(self) -> bool:  # type: ignore[override]
+        """A future of the user's own is polled by who waits for it only."""
+        futures = [step for step in self._steps if isinstance(step, Future)]
+        if self._current is not None:
+            futures.append(self._current)
+        return all(future._flight.can_be_driven for future in futures)
+
+    def describe(self) -> str:
+        """Say what it is, in a few words."""
+        return f"chain of {self._count} steps"
+
+    def begin(self) -> CData:
+        """There is nothing to prepare."""
+        return self
+
+    def hurry(self) -> None:
+        """The next `advance` is not to wait until it is due."""
+        self.due = None
+        if self._current is not None and isinstance(self._current._flight, Driven):
+            self._current._flight.hurry()
+
+    def ask_to_end(self) -> None:
+        """Begin no further step."""
+        self._asked = True
+
+    def withdraw(self) -> None:
+        """A watch polls it no more."""
+        if self._current is not None:
+            self._current._flight.withdraw()
+
+    def proceed(self) -> CData:
+        """Go from step to step until one is not complete."""
+        while self.code == PENDING:
+            if self._current is None:
+                self._begin_step()
+                continue
+            flight = self._current._flight
+            if flight.code == PENDING and flight.parent is not self:
+                if flight.parent is not None or not flight.enter():
+                    # Another thread waits for it, or another chain has it.
+                    self.due = monotonic_ns() + SHARED_NS
+                    return None
+                flight.parent = self
+            if flight.code == PENDING:
+                if self._asked:
+                    flight.ask_to_end()
+                leaf = flight.advance()
+                if flight.code == PENDING:
+                    self.due = flight.due
+                    return leaf
+            self._end_step(flight)
+        return None
+
+    def let_go(self) -> None:
+        """Forget the steps."""
+        self._current = None
+        self._steps.clear()
+
+    def _begin_step(self) -> None:
+        if not self._steps:
+            self.settle(SUCCESS)
+        elif self._asked:
+            self.settle(CANCELLED)
+        else:
+            step = self._steps.pop()
+            if not isinstance(step, Future):
+                try:
+                    step = step(self.value)
+                except Exception as exception:
+                    traceback = exception.__traceback__
+                    if traceback is not None:
+                        # Without this frame, which refers to the exception.
+                        exception.__traceback__ = traceback.tb_next
+                    self.fail(exception)
+                    return
+            if isinstance(step, Future):
+                self._current = step
+            else:
+                self.value = step
+
+    def _end_step(self, flight: Flight) -> None:
+        if flight.parent is self:
+            flight.parent = None
+            flight.leave()
+        self._current = None
+        if flight.code == SUCCESS:
+            self.value = flight.value
+        elif flight.code == FAILED:
+            self.fail(flight.error())
+        else:
+            self.settle(flight.code)
+
+
+def chain(*steps: _Step) -> Future[Any]:
+    r"""Run futures and functions one after another.
+
+    Nothing starts by this call. Each step begins when the one before it is
+    complete; once the chain has begun with a step, waiting for that step's own
+    future waits for the chain. If a step fails, so does the chain, and the rest
+    is not started.
+
+    Args:
+        *steps: Futures, best such as have not been started, and functions. A
+            function is called with the result of the step before it, None if it
+            is the first, by who waits for the chain or on an event loop, else on
+            a thread of this package. What it returns is its result; if that is
+            a future, that future's result.
+
+    Returns:
+        A future with the result of the last step.
+
+    Raises:
+        TypeError: A step is neither a future nor callable.
+        ValueError: There is no step.
+
+    Example:
+        >>> import miniasync
+        >>> a, b = bytearray(3), bytearray(3)
+        >>> fill, copy = miniasync.memset(a, 7), miniasync.memcpy(b, a)
+        >>> miniasync.chain(fill, copy, bytes).result()
+        b'\x07\x07\x07'
+    """
+    if not steps:
+        raise ValueError("chain needs at least one step")
+    for index, step in enumerate(steps):
+        if not isinstance(step, Future) and not callable(step):
+            raise TypeError(
+                f"step {index} must be a future or a function, not"
+                f" {type(step).__name__}"
+            )
+    return Operation(Chain(steps))
