@@ -20,6 +20,7 @@ from miniasync._wait import (
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
     DoneAndNotDoneFutures,
+    as_completed,
     wait,
 )
 from miniasync.errors import (
@@ -54,6 +55,7 @@ __all__ = [
     "ThreadsMover",
     "Waker",
     "__version__",
+    "as_completed",
     "chain",
     "default_mover",
     "ffi",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from miniasync._ends import CANCELLED, PENDING, SUCCESS
 from miniasync._future import Future, to_nanoseconds
@@ -12,9 +12,11 @@ from miniasync._group import wait_for
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from miniasync._flight import Flight
+
+T = TypeVar("T")
 
 FIRST_COMPLETED = "FIRST_COMPLETED"
 FIRST_EXCEPTION = "FIRST_EXCEPTION"
@@ -72,6 +74,53 @@ def wait(
         )
     done = {future for future in futures if future._flight.code != PENDING}
     return DoneAndNotDoneFutures(done, futures - done)
+
+
+def as_completed(
+    fs: Iterable[Future[T]], timeout: float | None = None
+) -> Iterator[Future[T]]:
+    """Start all these futures and give them back as they are done.
+
+    Args:
+        fs: The futures, which may be of different movers. One that is given
+            twice comes once.
+        timeout: The most seconds for all of them, from this call on; None waits
+            for ever.
+
+    Returns:
+        An iterator over the futures, those that are done already first. It
+        raises `TimeoutError` when the time is over and some are not done.
+
+    Raises:
+        TypeError: `fs` is something else.
+
+    Example:
+        >>> import miniasync
+        >>> fs = [miniasync.memset(bytearray(n), 1) for n in (1, 2)]
+        >>> sorted(len(f.result()) for f in miniasync.as_completed(fs))
+        [1, 2]
+    """
+    futures = dict.fromkeys(checked(fs))
+    deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
+    wait_for([future._flight for future in futures], 0, deadline, shared)
+    return _completing(list(futures), deadline, timeout)
+
+
+def _completing(
+    futures: list[Future[T]], deadline: int | None, timeout: float | None
+) -> Iterator[Future[T]]:
+    while futures:
+        wait_for([future._flight for future in futures], 1, deadline, shared)
+        done = [future for future in futures if future._flight.code != PENDING]
+        if not done:
+            raise TimeoutError(f"{len(futures)} futures not complete after {timeout} s")
+        ended = set(done)
+        futures = [future for future in futures if future not in ended]
+        ended.clear()
+        done.reverse()
+        while done:
+            # Without a reference here, so that the caller's is the last.
+            yield done.pop()
 
 
 def _wait_for_exception(flights: list[Flight], deadline: int | None) -> None:
