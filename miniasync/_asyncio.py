@@ -126,7 +126,7 @@ def _wake(
 
 
 def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
+    if not future.done() and not future.get_loop().is_closed():
         future.set_result(None)
 
 

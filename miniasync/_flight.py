@@ -139,7 +139,7 @@ class Flight:
 
     def look(self) -> int:
         """See how far it is, but do not start it."""
-        if self.code == PENDING and self.slot is not None:
+        if self.code == PENDING and self.slot is not None and self.can_be_driven:
             return self.poll()
         return self.code
 

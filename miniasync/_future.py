@@ -75,6 +75,17 @@ class Future(Generic[T]):
 
     _flight: Flight
 
+    if not TYPE_CHECKING:  # or checkers would believe in any attribute
+
+        def __getattr__(self, name: str) -> object:
+            if name == "_flight":
+                raise RuntimeError(
+                    f"{type(self).__name__}.__init__ must call super().__init__()"
+                )
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+            )
+
     def __init__(self) -> None:
         if type(self).step is Future.step:
             raise TypeError(

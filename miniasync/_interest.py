@@ -3,7 +3,12 @@
 
 Whoever gives a flight's lock back calls `attend` if somebody is interested, and
 so does who becomes interested. One of both sees the other: the interest is
-written before the lock is tried, and read after the lock is given back.
+written before the lock is tried, and read after the lock is given back. So a
+flight that is on its way and that somebody is interested in is either held by
+somebody, or watched.
+
+A listener is called once: taking it out of the list is one step. It is put in
+before the code is looked at, and the code is written before the list is emptied.
 """
 
 from __future__ import annotations
@@ -36,9 +41,19 @@ class Interest:
         owner: The future, if there are callbacks to call with it: a reference
             that keeps it once it has been started.
         watch: Who watches the flight at the moment.
+        woken: The watch has found it further, but could not get the lock.
     """
 
-    __slots__ = ("address", "dropped", "home", "leaf", "listeners", "owner", "watch")
+    __slots__ = (
+        "address",
+        "dropped",
+        "home",
+        "leaf",
+        "listeners",
+        "owner",
+        "watch",
+        "woken",
+    )
 
     def __init__(self) -> None:
         self.address = 0
@@ -48,6 +63,7 @@ class Interest:
         self.listeners: list[Callable[[], None]] = []
         self.owner: object = None
         self.watch: Watch | None = None
+        self.woken = False
 
     def tell(self) -> None:
         """Call the listeners; what several threads tell at once is told once."""
@@ -104,10 +120,8 @@ def attend(flight: Flight) -> None:
             return
         if flight.slot is not None and isinstance(interest.owner, ref):
             interest.owner = interest.owner()
-        if (
-            interest.watch is not None
-            or flight.slot is None
-            or not (interest.listeners or interest.dropped or flight.drives_itself)
+        if flight.slot is None or not (
+            interest.listeners or interest.dropped or flight.drives_itself
         ):
             return
         home = interest.home
@@ -115,6 +129,8 @@ def attend(flight: Flight) -> None:
             if not flight.can_be_driven:
                 return
             home = daemon()
+        if interest.watch is home and not interest.woken:
+            return
         if not home.attend(flight):
             return
 

@@ -7,8 +7,23 @@ loop, or the thread of `_daemon`. That takes each flight that has got further as
 far as it goes, watches it again if that is not its end, and tells who wants to
 know if it is.
 
-A flight's future in C is polled by the watch as long as `Interest.watch` says
-so. Who has the flight's lock may take it back at any time.
+Who polls what. A flight's future in C bears one poll at a time, so it is polled
+by who holds the flight's lock, or, with the lock free, by the one watch that
+`Interest.watch` names. That is written only with the lock held. Whoever gets the
+lock takes the flight back first (`remove`, which ends with C's lock, so that no
+poll of the watch is under way), and so may free what C polls. The exceptions, C
+having just completed the future and `drain` not having come to it yet, do no
+harm: it is polled no more.
+
+No end goes unseen. `drain` sets `Interest.woken` and then tries the lock. If it
+gets it, it goes on with the flight. If not, the holder looks at `woken` after
+giving the lock back (`_interest.attend`), and starts over. The interpreter lock
+orders the four steps: either the try comes after the giving back and succeeds,
+or the look comes after the setting. `drain` may take one flight for another
+whose memory it got: then it finds that one incomplete, and watches it again.
+
+A watch whose event loop is gone is `closed`: others take over what it watched. In
+a forked child all are.
 """
 
 from __future__ import annotations
@@ -84,12 +99,12 @@ class Watch:
             return False  # who has it attends to it afterwards
         try:
             interest = flight.interest
-            if (
-                flight.code == PENDING
-                and interest is not None
-                and interest.watch is None
-            ):
-                self._add(flight)
+            if flight.code == PENDING and interest is not None:
+                watch = interest.watch
+                if watch is not None and (watch is not self or interest.woken):
+                    watch.remove(flight)
+                if interest.watch is None:
+                    self._add(flight)
         finally:
             flight.lock.release()
         return True
@@ -105,6 +120,7 @@ class Watch:
             flight.withdraw()
             self._flights.pop(address, None)
         interest.leaf = interest.watch = None
+        interest.woken = False
 
     def deadline(self) -> int:
         """When to call `drain` at the latest, a time of `monotonic_ns`."""
@@ -178,11 +194,14 @@ class Watch:
                 raise MemoryError("no memory to watch a future with")
 
     def _go_on(self, flight: Flight) -> None:
-        if flight.interest is None or flight.interest.watch is not self:
+        interest = flight.interest
+        if interest is None or interest.watch is not self:
             return
+        # Before the lock is tried: who has it looks after giving it back.
+        interest.woken = True
         if flight.lock.acquire(False):
             try:
-                if flight.interest.watch is self:
+                if interest.watch is self:
                     self.remove(flight)
                     flight.advance()
             finally:
