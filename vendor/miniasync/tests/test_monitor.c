@@ -7,22 +7,11 @@
  * test_monitor_wake.c; from movers: test_monitor_threads.c.
  */
 
+#include "frozen.h"
 #include "probe.h"
 #include "watching.h"
 
 #include <sys/resource.h>
-
-static uint64_t clock_ns = 1000 * T_SECOND;
-
-int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
-int
-__wrap_clock_gettime(clockid_t id, struct timespec *ts)
-{
-	CHECK_INT(id, CLOCK_MONOTONIC);
-	ts->tv_sec = (time_t)(clock_ns / T_SECOND);
-	ts->tv_nsec = (long)(clock_ns % T_SECOND);
-	return 0;
-}
 
 static void
 lives_and_dies(void)
