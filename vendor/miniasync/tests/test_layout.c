@@ -252,8 +252,27 @@ signatures(void)
 		i16);
 }
 
+/* The same of what LIBMINIASYNC_1.1 adds for event loops. */
+static int
+monitor_signatures(void)
+{
+	struct future_monitor *(*f1)(void) = future_monitor_new;
+	void (*f2)(struct future_monitor *) = future_monitor_delete;
+	int (*f3)(const struct future_monitor *) = future_monitor_fd;
+	int (*f4)(struct future_monitor *, struct future *, void *) =
+		future_monitor_add;
+	int (*f5)(struct future_monitor *, struct future *) =
+		future_monitor_remove;
+	size_t (*f6)(struct future_monitor *, void *[], size_t) =
+		future_monitor_run;
+	uint64_t (*f7)(const struct future_monitor *) = future_monitor_deadline;
+	size_t (*f8)(const struct future_monitor *) = future_monitor_count;
+
+	return !(f1 && f2 && f3 && f4 && f5 && f6 && f7 && f8);
+}
+
 int
 main(void)
 {
-	return signatures();
+	return signatures() || monitor_signatures();
 }

@@ -9,6 +9,7 @@
  */
 
 #include "gated.h"
+#include "watching.h"
 
 #include <dlfcn.h>
 
@@ -317,6 +318,31 @@ sleeping(void)
 	unload(&loaded);
 }
 
+/* A monitor is woken by the other copy's worker, and may go right after. */
+static void
+monitored(void)
+{
+	struct lib loaded = load();
+	struct data_mover_threads *m;
+
+	gate_init();
+	m = gated_of(&loaded);
+	for (unsigned i = 0; i < 100; i++) {
+		struct future_monitor *monitor = new_monitor();
+		struct copy c;
+
+		copy_init(&c, loaded.threads_get_vdm(m), i);
+		CHECK_INT(future_monitor_add(monitor, copy_future(&c), &c), 0);
+		t_pass(&gate_entered);
+		t_open(&gate);
+		CHECK(next_woken(monitor) == &c);
+		copy_check(&c);
+		future_monitor_delete(monitor);
+	}
+	loaded.threads_delete(m);
+	unload(&loaded);
+}
+
 /* What the threads that wait share. */
 struct shared {
 	const struct lib *waits;
@@ -554,5 +580,5 @@ unloaded(void)
 }
 
 T_MAIN(T_CASE(one_at_a_time), T_CASE(waking), T_CASE(sleeping),
-	T_CASE(many_at_a_time), T_CASE(many_pending), T_CASE(nested_waits),
-	T_CASE(forking), T_CASE(unloaded))
+	T_CASE(monitored), T_CASE(many_at_a_time), T_CASE(many_pending),
+	T_CASE(nested_waits), T_CASE(forking), T_CASE(unloaded))
