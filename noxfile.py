@@ -168,7 +168,7 @@ def c_valgrind(session: nox.Session) -> None:
         session,
         f"-DMINIASYNC_TEST_LAUNCHER={launcher}",
         "-DMINIASYNC_TEST_TIMEOUT=1200",
-        "-DCMAKE_C_FLAGS=-DT_CASE_SECONDS=1000",
+        "-DCMAKE_C_FLAGS=-DT_SLOW",
         # They compare with the machine's processor; valgrind makes up its own.
         exclude=r"^miniasync\.(engine_choice|flush)$",
     )
@@ -197,7 +197,7 @@ def c_coverage(session: nox.Session) -> None:
             *(session, C_LIBRARY, build),
             "-DCMAKE_C_COMPILER=gcc",
             "-DCMAKE_BUILD_TYPE=None",
-            f"-DCMAKE_C_FLAGS={flags} -include {included} -DT_CASE_SECONDS=500",
+            f"-DCMAKE_C_FLAGS={flags} -include {included} -DT_SLOW",
             # What a shared library counts is lost in the children of tests.
             "-DBUILD_SHARED_LIBS=OFF",
             "-DMINIASYNC_BUILD_BENCH=OFF",

@@ -38,14 +38,23 @@
 #else
 #define T_TSAN 0
 #endif
-#if T_TSAN || defined(__SANITIZE_ADDRESS__) || T_HAS_FEATURE_(address_sanitizer)
-#define T_SANITIZED 1
-#else
-#define T_SANITIZED 0
-#endif
 
-#ifndef T_CASE_SECONDS /* more where everything is slow */
+/*
+ * T_SLOW: programs take many times as long as they should. A case then has more
+ * time, and tests of very many sizes do with fewer. Also to be given to the
+ * compiler where it cannot know: for valgrind, emulators, unoptimised builds.
+ */
+#ifdef T_SLOW
+#undef T_SLOW
+#define T_SLOW 1
+#define T_CASE_SECONDS 1000
+#else
 #define T_CASE_SECONDS 50
+#if T_TSAN || defined(__SANITIZE_ADDRESS__) || T_HAS_FEATURE_(address_sanitizer)
+#define T_SLOW 1
+#else
+#define T_SLOW 0
+#endif
 #endif
 #define T_MS UINT64_C(1000000)
 #define T_SECOND (1000 * T_MS)
@@ -184,7 +193,7 @@ struct t_ending {
 	int code; /* exit status, or signal */
 };
 
-/* Runs body(arg) in a forked child that has `seconds` to finish. */
+/* Runs body(arg) in a forked child that has `seconds` to finish, if not slow. */
 static inline struct t_ending
 t_in_child(void (*body)(void *), void *arg, unsigned seconds)
 {
@@ -201,7 +210,7 @@ t_in_child(void (*body)(void *), void *arg, unsigned seconds)
 		sigemptyset(&alarm_only);
 		sigaddset(&alarm_only, SIGALRM);
 		pthread_sigmask(SIG_UNBLOCK, &alarm_only, NULL);
-		alarm(seconds);
+		alarm(T_SLOW ? 10 * seconds : seconds);
 		body(arg);
 		_exit(0);
 	}
