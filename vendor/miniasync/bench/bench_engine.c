@@ -19,13 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 
 #include "cputopo.h"
 #include "engine.h"
 #include "engine_kernels.h"
 #include "flush.h"
+#include "stats.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -42,15 +41,6 @@ struct entry {
 	const struct ma__kernels *kernels;
 	uint64_t flags;
 };
-
-static uint64_t
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
 
 static void
 libc_copy(const struct entry *entry, char *dst, const char *src, size_t n)
@@ -138,22 +128,6 @@ kernel_nt_fill(const struct entry *entry, char *dst, const char *src, size_t n)
 		(n - skip) / MA__NT_UNIT * MA__NT_UNIT);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a;
-	const double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2];
-}
-
 /* Nanoseconds of one call of each entry: medians of interleaved rounds. */
 static void
 measure(const struct entry *entries, size_t count, char *dst, const char *src,
@@ -175,11 +149,11 @@ measure(const struct entry *entries, size_t count, char *dst, const char *src,
 
 			for (size_t call = 0; call < warm_ups; call++)
 				entries[i].run(&entries[i], dst, src, n);
-			start = now();
+			start = now_ns();
 			for (size_t call = 0; call < calls; call++)
 				entries[i].run(&entries[i], dst, src, n);
 			samples[i][round] =
-				(double)(now() - start) / (double)calls;
+				(double)(now_ns() - start) / (double)calls;
 		}
 	}
 	for (size_t i = 0; i < count; i++)
@@ -371,29 +345,15 @@ aliasing(char *buffer)
 				points++;
 			}
 		}
-		qsort(own, points, sizeof(own[0]), compare);
-		qsort(libc, points, sizeof(libc[0]), compare);
 		printf("%9zu %7zu %11.2f %5.2f %8zu %11.2f %5.2f %8zu"
 		       "   (worst k %.0f d %.0f)\n",
-			n / KIB, points, own[0], own[points / 100], slow,
-			libc[0], libc[points / 100], slower, worst_k_d[0],
+			n / KIB, points, percentile(own, points, 0),
+			percentile(own, points, 0.01), slow,
+			percentile(libc, points, 0),
+			percentile(libc, points, 0.01), slower, worst_k_d[0],
 			worst_k_d[1]);
 		fflush(stdout);
 	}
-}
-
-static char *
-make_buffer(size_t size, int value)
-{
-	char *buffer = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (buffer == MAP_FAILED) {
-		perror("bench_engine: mmap");
-		exit(1);
-	}
-	memset(buffer, value, size);
-	return buffer;
 }
 
 static bool
@@ -411,8 +371,8 @@ main(int argc, char *argv[])
 {
 	const struct ma__engine_config *config = ma__engine_config();
 	const char *const *names = ma__cpu_feature_names();
-	char *a = make_buffer(MAX_SIZE + SLACK, 0x31);
-	char *b = make_buffer(MAX_SIZE + SLACK, 0x32);
+	char *a = memory_new(MAX_SIZE + SLACK);
+	char *b = memory_new(MAX_SIZE + SLACK);
 
 	printf("features:");
 	for (unsigned i = 0; i < MA__CPU_COUNT; i++)
