@@ -10,12 +10,9 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-/*
- * How far ahead of the loads to fetch lines, in bytes. The CPU's own prefetcher
- * stops at the end of a page; this gains up to a fifth. To prefetch an address
- * that is not mapped does nothing.
- */
-#define MA__AHEAD 2048
+#define MA__STEP ((size_t)4096)
+#define MA__AHEAD_SRC ((size_t)65536)
+#define MA__AHEAD_DST ((size_t)32768)
 
 #define MA__NAME "sse2"
 #define MA__ISA(name_) sse2_##name_
