@@ -59,14 +59,19 @@ ma__copy_path(const struct ma__engine_config *config, const void *dst,
 	if (goes_past_caches(config, n, whole, config->nt_copy_min,
 		    config->nt_copy_hint_min, flags))
 		return MA__PATH_NT_FORWARD;
+	if (config->kernels == NULL || n < LIBC_BELOW)
+		return MA__PATH_LIBC;
 	/*
 	 * Going down, all loads to come lie below the stores made. At a
 	 * multiple of 32 libc's vectors wait for one store at most, and it is
 	 * as good.
 	 */
-	if (config->kernels != NULL && n >= LIBC_BELOW && distance % 32 != 0 &&
-		distance < config->kernels->backward_below)
+	if (distance % 32 != 0 && distance < config->kernels->backward_below)
 		return MA__PATH_BACKWARD;
+	/* Aligned alike, and too much for the first cache: libc is as good. */
+	if (config->kernels->forward_beats_libc &&
+		(distance % 32 != 0 || n <= config->l1d / 2))
+		return MA__PATH_FORWARD;
 	return MA__PATH_LIBC;
 }
 

@@ -4,6 +4,7 @@
 #ifndef MA_ENGINE_KERNELS_H
 #define MA_ENGINE_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,11 @@ struct ma__kernels {
 	void (*backward)(char *dst, const char *src, size_t n);
 	/* Up to which seeming distance backward is better than libc. */
 	size_t backward_below;
+	/*
+	 * Whether forward is better than libc where source and destination are
+	 * aligned differently, and where both fit into the first cache.
+	 */
+	bool forward_beats_libc;
 };
 
 /* The best set for these features (MA__CPU_*), NULL if there is none. */

@@ -24,6 +24,7 @@
 #define MA__STREAM(p_, v_) _mm_stream_si128((void *)(p_), v_)
 #define MA__SPREAD(c_) _mm_set1_epi8(c_)
 #define MA__BACKWARD_BELOW 32
+#define MA__FORWARD_BEATS_LIBC false
 #include "engine_kernels.inc"
 
 #define MA__NAME "avx2"
@@ -36,6 +37,7 @@
 #define MA__STREAM(p_, v_) _mm256_stream_si256((void *)(p_), v_)
 #define MA__SPREAD(c_) _mm256_set1_epi8(c_)
 #define MA__BACKWARD_BELOW 256
+#define MA__FORWARD_BEATS_LIBC true
 #include "engine_kernels.inc"
 
 const struct ma__kernels *

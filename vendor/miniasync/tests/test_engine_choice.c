@@ -200,6 +200,7 @@ some_config(const struct ma__kernels *kernels)
 	config.nt_fill_min = 9000000;
 	config.nt_fill_hint_min = 5000000;
 	config.nt_move_shift_min = 65536;
+	config.l1d = 32768;
 	config.kernels = kernels;
 	return config;
 }
@@ -255,6 +256,37 @@ chooses_for_copies(void)
 			MA__PATH_LIBC);
 		/* A move whose ranges are apart is a copy. */
 		CHECK_INT(ma__move_path(&config, dst, src, c->n, c->whole,
+				  c->flags),
+			c->path);
+	}
+}
+
+/* Where the loop is known to be better than libc, it is taken. */
+static void
+chooses_between_loop_and_libc(void)
+{
+	static const struct ma__kernels kernels = {
+		.backward_below = 256, .forward_beats_libc = true};
+	static const struct choice choices[] = {
+		{1 << 30, 0, 2047, 2047, 0, MA__PATH_LIBC},
+		{1 << 30, 0, 2048, 2048, 0, MA__PATH_FORWARD},
+		{1 << 30, 0, 16384, 16384, 0, MA__PATH_FORWARD},
+		{1 << 30, 0, 16385, 16385, 0, MA__PATH_LIBC},
+		{(1 << 30) + 512, 0, 65536, 65536, 0, MA__PATH_LIBC},
+		{(1 << 30) + 513, 0, 65536, 65536, 0, MA__PATH_FORWARD},
+		{(1 << 30) - 1, 0, 65536, 65536, 0, MA__PATH_FORWARD},
+		{(1 << 30) + 255, 0, 65536, 65536, 0, MA__PATH_BACKWARD},
+		{(1 << 30) + 1, 0, 4096, 4096, 0, MA__PATH_BACKWARD},
+		{(1 << 30) + 32, 0, 4096, 4096, 0, MA__PATH_FORWARD},
+		{(1 << 30) + 513, 0, 65536, 3000000, 0, MA__PATH_NT_FORWARD},
+	};
+	const struct ma__engine_config config = some_config(&kernels);
+
+	for (size_t i = 0; i < T_COUNT(choices); i++) {
+		const struct choice *c = &choices[i];
+
+		CHECK_INT(ma__copy_path(&config, (const void *)c->dst,
+				  (const void *)c->src, c->n, c->whole,
 				  c->flags),
 			c->path);
 	}
@@ -326,4 +358,5 @@ chooses_for_fills(void)
 
 T_MAIN(T_CASE(first_calls_agree), T_CASE(defaults_are_those_of_the_machine),
 	T_CASE(environment_overrides), T_CASE(chooses_for_copies),
+	T_CASE(chooses_between_loop_and_libc),
 	T_CASE(chooses_for_overlapping_moves), T_CASE(chooses_for_fills))

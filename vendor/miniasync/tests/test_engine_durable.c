@@ -81,7 +81,7 @@ static const struct ma__engine_config *
 config_with_notes(void)
 {
 	static const struct ma__kernels kernels = {"notes", note_copy,
-		note_copy, note_fill, copy_cached, copy_cached, 256};
+		note_copy, note_fill, copy_cached, copy_cached, 256, true};
 	static const struct ma__engine_config config = {
 		.nt_copy_min = SIZE_MAX,
 		.nt_copy_hint_min = SIZE_MAX,
