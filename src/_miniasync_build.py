@@ -15,9 +15,11 @@ PRELUDE = """
 #include <libminiasync/monitor.h>
 #include <libminiasync/version.h>
 #include <libminiasync/waiter.h>
+#include "_miniasync_batch.h"
 #include "_miniasync_bench.h"
 #include "_miniasync_event.h"
 #include "_miniasync_files.h"
+#include "_miniasync_ranges.h"
 #include "_miniasync_shim.h"
 #include "_miniasync_watch.h"
 """

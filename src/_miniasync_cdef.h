@@ -234,6 +234,44 @@ void ma_watch_remove(struct ma_watch *watch, struct future *future);
 size_t ma_watch_run(struct ma_watch *watch, uintptr_t done[], size_t max,
 	uint64_t timeout_ns);
 void ma_watch_kick(struct ma_watch *watch);
+/* _miniasync_batch.h */
+#define MA_BATCH_FAILED ...
+struct ma_batch_op { ...; };
+struct ma_batch { struct future base; int code; ...; };
+void ma_batch_init(struct ma_batch *batch, struct vdm *vdm,
+	enum vdm_operation_type type, const struct ma_batch_op *ops,
+	uint8_t *results, size_t n, uint64_t flags);
+void ma_batch_abandon(struct ma_batch *batch);
+
+/* _miniasync_ranges.h */
+struct ma_numbers {
+	const void *data;
+	size_t size;
+	int is_signed;
+	uint64_t value;
+};
+struct ma_region { void *start; size_t size; };
+enum ma_fault {
+	MA_FAULT_NONE, MA_FAULT_SIZES, MA_FAULT_DST, MA_FAULT_SRC,
+	MA_FAULT_OVERLAP, MA_FAULT_SHARED, MA_FAULT_MEMORY, ...
+};
+struct ma_fault_at {
+	size_t index;
+	size_t other;
+	uint64_t offset;
+	uint64_t length;
+};
+enum ma_fault ma_ranges_of_buffers(struct ma_batch_op ops[], size_t n,
+	void *const dsts[], const size_t dst_sizes[], void *const srcs[],
+	const size_t src_sizes[], const uint8_t values[],
+	const int64_t lengths[], struct ma_fault_at *at);
+enum ma_fault ma_ranges_of_offsets(struct ma_batch_op ops[], size_t n,
+	const struct ma_region *dst, const struct ma_region *src, int value,
+	const struct ma_numbers *dst_offsets,
+	const struct ma_numbers *src_offsets, const struct ma_numbers *lengths,
+	struct ma_fault_at *at);
+enum ma_fault ma_ranges_disjoint(const struct ma_batch_op ops[], size_t n,
+	struct ma_fault_at *at);
 
 /* _miniasync_bench.h and _miniasync_files.h: for the command line */
 void ma_bench_fill(void *buf, size_t n, uint64_t seed, int invert);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * _miniasync_batch.c -- many operations of one mover behind one future
+ *
+ * The operations are started in order, and those that are not complete at once
+ * wait in a queue. Each poll takes the complete ones off its front, up to the
+ * first incomplete one, and starts what could not be started before.
+ *
+ * Only the operation at the front is given the notifier of a poll: when it is
+ * complete, the next one gets its own. So one waker is armed at a time, a
+ * completion behind the front wakes nobody, and none keeps a notifier that a
+ * later poll has replaced. The front is polled by every poll, also by one
+ * without a notifier, for the same reason.
+ *
+ * A mover that knows nothing of replacing notifiers (upstream's) keeps quiet
+ * about an operation that was started without one, and then nothing is announced:
+ * the batch is polled round after round.
+ */
+
+#include "_miniasync_batch.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "_miniasync_shim.h"
+
+/*
+ * How many bytes a poll with a waker moves before it lets the caller look at
+ * its clock, and how many starting an operation or handing it over counts for.
+ * A slice takes some 100 us.
+ */
+#define SLICE ((size_t)4 << 20)
+#define START_COST ((size_t)1 << 10)
+#define QUEUE_COST ((size_t)16 << 10)
+
+struct ma_batch_slot {
+	struct vdm_operation_future op;
+	size_t index;
+};
+
+/* A piece of the queue, a page with what malloc adds. */
+#define BLOCK_SLOTS 31
+
+struct ma_batch_block {
+	struct ma_batch_block *next;
+	uint32_t begin; /* the first slot in use */
+	uint32_t end;
+	struct ma_batch_slot slots[BLOCK_SLOTS];
+};
+
+/* What is left of a poll's slice. */
+struct slice {
+	struct future_notifier *n;
+	size_t left;
+};
+
+static void
+spend(struct slice *slice, size_t cost)
+{
+	slice->left -= cost < slice->left ? cost : slice->left;
+}
+
+static void
+announce_nothing(struct future_notifier *n)
+{
+	if (n != NULL)
+		n->notifier_used = FUTURE_NOTIFIER_NONE;
+}
+
+/* The operation at the front of the queue, NULL if it is empty. */
+static struct ma_batch_slot *
+front(const struct ma_batch *batch)
+{
+	struct ma_batch_block *block = batch->first;
+
+	return block != NULL && block->begin != block->end
+		? &block->slots[block->begin]
+		: NULL;
+}
+
+/* The place behind its back, NULL if there is no memory. */
+static struct ma_batch_slot *
+reserve(struct ma_batch *batch)
+{
+	struct ma_batch_block *block = batch->last;
+
+	if (block == NULL || block->end == BLOCK_SLOTS) {
+		block = malloc(sizeof(*block));
+		if (block == NULL)
+			return NULL;
+		block->next = NULL;
+		block->begin = block->end = 0;
+		if (batch->last == NULL)
+			batch->first = block;
+		else
+			batch->last->next = block;
+		batch->last = block;
+	}
+	return &block->slots[block->end];
+}
+
+/* Takes the front off the queue; the last block is kept for what follows. */
+static void
+pop(struct ma_batch *batch)
+{
+	struct ma_batch_block *block = batch->first;
+
+	if (++block->begin != block->end)
+		return;
+	if (block->next == NULL) {
+		block->begin = block->end = 0;
+	} else {
+		batch->first = block->next;
+		free(block);
+	}
+}
+
+static void
+record(struct ma_batch *batch, size_t index, enum vdm_operation_result result)
+{
+	batch->results[index] = (uint8_t)result;
+	batch->nfailed += result != VDM_SUCCESS;
+}
+
+/* Polls an operation; true if it is complete, its result written down. */
+static bool
+poll_slot(struct ma_batch *batch, struct ma_batch_slot *slot,
+	struct slice *slice, struct future_notifier *n)
+{
+	switch (future_poll(FUTURE_AS_RUNNABLE(&slot->op), n)) {
+	case FUTURE_STATE_COMPLETE:
+		/* What it announced is not the next one's word. */
+		announce_nothing(n);
+		record(batch, slot->index, FUTURE_OUTPUT(&slot->op)->result);
+		spend(slice, START_COST);
+		return true;
+	case FUTURE_STATE_IDLE:
+		/* Upstream's queue is full; nobody wakes whom it turns away. */
+		announce_nothing(n);
+		return false;
+	case FUTURE_STATE_RUNNING:
+		break;
+	}
+	return false;
+}
+
+static struct vdm_operation_future
+make(const struct ma_batch *batch, const struct ma_batch_op *op)
+{
+	switch (batch->type) {
+	case VDM_OPERATION_MEMSET:
+		return vdm_memset(batch->vdm, op->dst, op->c, op->n,
+			batch->flags);
+	case VDM_OPERATION_MEMMOVE:
+		return vdm_memmove(batch->vdm, op->dst, op->src, op->n,
+			batch->flags);
+	default:
+		return vdm_memcpy(batch->vdm, op->dst, op->src, op->n,
+			batch->flags);
+	}
+}
+
+/* Starts the next operation; false if the mover takes no more for now. */
+static bool
+start_next(struct ma_batch *batch, struct slice *slice)
+{
+	const struct ma_batch_op *op = &batch->ops[batch->next];
+	struct future_notifier *n = front(batch) == NULL ? slice->n : NULL;
+	struct ma_batch_slot *slot = reserve(batch);
+
+	if (slot == NULL)
+		return false;
+	slot->op = make(batch, op);
+	if (FUTURE_STATE(&slot->op) == FUTURE_STATE_COMPLETE)
+		return false; /* no memory */
+	slot->index = batch->next++;
+	if (poll_slot(batch, slot, slice, n)) {
+		spend(slice, op->n);
+		return true;
+	}
+	spend(slice, QUEUE_COST);
+	batch->last->end++;
+	batch->back = slot;
+	return FUTURE_STATE(&slot->op) != FUTURE_STATE_IDLE;
+}
+
+/* Polls what was started, as far as it is complete. */
+static void
+finish_started(struct ma_batch *batch, struct slice *slice)
+{
+	struct ma_batch_slot *slot;
+
+	while (slice->left != 0 && (slot = front(batch)) != NULL &&
+		poll_slot(batch, slot, slice, slice->n))
+		pop(batch);
+}
+
+/* Starts what was not, as far as the mover takes it. */
+static void
+start_more(struct ma_batch *batch, struct slice *slice)
+{
+	struct ma_batch_slot *first = front(batch);
+
+	if (first != NULL &&
+		FUTURE_STATE(&batch->back->op) == FUTURE_STATE_IDLE) {
+		/* It was turned away. If it is the front, again just now. */
+		if (batch->back == first ||
+			future_poll(FUTURE_AS_RUNNABLE(&batch->back->op),
+				NULL) == FUTURE_STATE_IDLE)
+			return;
+	}
+	while (slice->left != 0 && batch->next < batch->n) {
+		if (start_next(batch, slice))
+			continue;
+		if (front(batch) != NULL)
+			return;
+		/* There is nothing of ours to wait for. */
+		record(batch, batch->next++, VDM_ERROR_OUT_OF_MEMORY);
+		spend(slice, START_COST);
+	}
+}
+
+static enum future_state
+batch_task(struct future_context *context, struct future_notifier *n)
+{
+	struct ma_batch *batch = (struct ma_batch *)((char *)context -
+		offsetof(struct future, context));
+	const bool wakes = n != NULL && n->waker.wake != NULL;
+	struct slice slice = {.n = n, .left = wakes ? SLICE : SIZE_MAX};
+
+	announce_nothing(n);
+	finish_started(batch, &slice);
+	start_more(batch, &slice);
+	if (batch->next == batch->n && front(batch) == NULL) {
+		ma_batch_abandon(batch);
+		batch->code = batch->nfailed == 0 ? 0 : MA_BATCH_FAILED;
+		return FUTURE_STATE_COMPLETE;
+	}
+	if (wakes && slice.left == 0) {
+		n->notifier_used = FUTURE_NOTIFIER_WAKER;
+		FUTURE_WAKER_WAKE(&n->waker);
+	}
+	return FUTURE_STATE_RUNNING;
+}
+
+/* A batch works in the background where its operations do. */
+static int
+batch_has_property(void *future, enum future_property property)
+{
+	struct ma_batch *batch = future;
+	struct vdm_operation_future any = {
+		.data = {.vdm = batch->vdm, .operation = {.type = batch->type}},
+	};
+
+	if (property != FUTURE_PROPERTY_ASYNC ||
+		batch->vdm->has_property == NULL)
+		return 0;
+	return batch->vdm->has_property(&any, property);
+}
+
+void
+ma_batch_init(struct ma_batch *batch, struct vdm *vdm,
+	enum vdm_operation_type type, const struct ma_batch_op *ops,
+	uint8_t *results, size_t n, uint64_t flags)
+{
+	memset(results, VDM_SUCCESS, n);
+	*batch = (struct ma_batch){
+		.base = {.task = batch_task,
+			.has_property = batch_has_property,
+			.context = {.state = FUTURE_STATE_IDLE}},
+		.code = MA_RUNNING,
+		.vdm = vdm,
+		.ops = ops,
+		.results = results,
+		.n = n,
+		.flags = flags,
+		.type = type,
+	};
+}
+
+void
+ma_batch_abandon(struct ma_batch *batch)
+{
+	while (batch->first != NULL) {
+		struct ma_batch_block *next = batch->first->next;
+
+		free(batch->first);
+		batch->first = next;
+	}
+	batch->last = NULL;
+}
