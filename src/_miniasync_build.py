@@ -17,6 +17,7 @@ PRELUDE = """
 #include <libminiasync/waiter.h>
 #include "_miniasync_batch.h"
 #include "_miniasync_bench.h"
+#include "_miniasync_chain.h"
 #include "_miniasync_event.h"
 #include "_miniasync_files.h"
 #include "_miniasync_ranges.h"

@@ -234,6 +234,7 @@ void ma_watch_remove(struct ma_watch *watch, struct future *future);
 size_t ma_watch_run(struct ma_watch *watch, uintptr_t done[], size_t max,
 	uint64_t timeout_ns);
 void ma_watch_kick(struct ma_watch *watch);
+
 /* _miniasync_batch.h */
 #define MA_BATCH_FAILED ...
 struct ma_batch_op { ...; };
@@ -272,6 +273,20 @@ enum ma_fault ma_ranges_of_offsets(struct ma_batch_op ops[], size_t n,
 	struct ma_fault_at *at);
 enum ma_fault ma_ranges_disjoint(const struct ma_batch_op ops[], size_t n,
 	struct ma_fault_at *at);
+
+/* _miniasync_chain.h */
+#define MA_CHAIN_STOPPED ...
+struct ma_chain_entry { ...; };
+struct ma_chain {
+	int code;
+	size_t index;
+	struct future base;
+	struct ma_chain_entry entries[];
+	...;
+};
+void ma_chain_init(struct ma_chain *chain, struct future *const targets[],
+	const int *const results[], size_t n);
+void ma_chain_stop(struct ma_chain *chain);
 
 /* _miniasync_bench.h and _miniasync_files.h: for the command line */
 void ma_bench_fill(void *buf, size_t n, uint64_t seed, int invert);
