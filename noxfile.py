@@ -115,6 +115,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("pyright")
     sources = [
         str(path.relative_to(ROOT))
         for folder in (C_LIBRARY, ROOT / "src")

@@ -20,9 +20,13 @@ from miniasync._interest import attend, listen
 from miniasync._watch import NEVER, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from typing import TypeAlias
 
     from miniasync._flight import Flight
+
+    # A weak one.
+    _Reference: TypeAlias = Callable[[], "LoopWatch | None"]
 
 
 class LoopWatch(Watch):
@@ -130,19 +134,19 @@ def _finish(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _drain(reference: ref[LoopWatch]) -> None:
+def _drain(reference: _Reference) -> None:
     watch = reference()
     if watch is not None:
         watch.drain()
 
 
-def _on_gone(reference: ref[LoopWatch], loop: ref[asyncio.AbstractEventLoop]) -> None:
+def _on_gone(reference: _Reference, loop: ref[asyncio.AbstractEventLoop]) -> None:
     watch = reference()
     if watch is not None:
         watch.close()
 
 
-def _on_time(reference: ref[LoopWatch]) -> None:
+def _on_time(reference: _Reference) -> None:
     watch = reference()
     if watch is not None:
         watch._timer = None

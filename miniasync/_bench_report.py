@@ -129,6 +129,7 @@ def plot(report: Report, path: str) -> None:
     figure.set_size_inches(11, 5)
     figures = {"python": "From Python", "native copies": "In C"}
     axes = figure.subplots(1, len(figures), sharey=True)
+    sizes: list[int] = []
     for axis, (table, title) in zip(axes, figures.items(), strict=True):
         lines: dict[str, list[Row]] = {}
         for row in report.rows:

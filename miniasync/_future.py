@@ -315,7 +315,9 @@ class Operation(Future[T]):
             )
 
 
-def _call(fn: Callable[[Future[T]], object], owner: ref[Future[T]]) -> None:
+def _call(
+    fn: Callable[[Future[T]], object], owner: Callable[[], Future[T] | None]
+) -> None:
     future = owner()
     if future is None:
         return  # dropped before it was started
