@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from miniasync._driven import Driven
 from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future, Operation
 from miniasync._group import SHARED_NS
 from miniasync._interest import interest_of
+from miniasync._segment import Segment
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._flight import Flight
 
+
+T = TypeVar("T")
 
 _Step: TypeAlias = "Future[Any] | Callable[[Any], Any]"
 
@@ -28,7 +31,7 @@ _Step: TypeAlias = "Future[Any] | Callable[[Any], Any]"
 class Chain(Driven):
     """What stands behind a chain."""
 
-    __slots__ = ("_asked", "_count", "_current", "_steps")
+    __slots__ = ("_asked", "_count", "_current", "_future", "_steps")
 
     drives_itself = True
 
@@ -36,17 +39,21 @@ class Chain(Driven):
         Driven.__init__(self)
         self._asked = False
         self._count = len(steps)
-        self._current: Future[Any] | None = None
+        self._current: Flight | None = None
+        self._future: Future[Any] | None = None  # of the current flight
         self._steps = list(reversed(steps))
         interest_of(self)
 
     @property
     def can_be_driven(self) -> bool:  # type: ignore[override]
         """A future of the user's own is polled by who waits for it only."""
-        futures = [step for step in self._steps if isinstance(step, Future)]
-        if self._current is not None:
-            futures.append(self._current)
-        return all(future._flight.can_be_driven for future in futures)
+        if self._current is not None and not self._current.can_be_driven:
+            return False
+        return all(
+            step._flight.can_be_driven
+            for step in self._steps
+            if isinstance(step, Future)
+        )
 
     def describe(self) -> str:
         """Say what it is, in a few words."""
@@ -59,8 +66,8 @@ class Chain(Driven):
     def hurry(self) -> None:
         """The next `advance` is not to wait until it is due."""
         self.due = None
-        if self._current is not None and isinstance(self._current._flight, Driven):
-            self._current._flight.hurry()
+        if isinstance(self._current, Driven):
+            self._current.hurry()
 
     def ask_to_end(self) -> None:
         """Begin no further step."""
@@ -69,22 +76,20 @@ class Chain(Driven):
     def withdraw(self) -> None:
         """A watch polls it no more."""
         if self._current is not None:
-            self._current._flight.withdraw()
+            self._current.withdraw()
 
     def proceed(self) -> CData:
         """Go from step to step until one is not complete."""
         while self.code == PENDING:
-            if self._current is None:
+            flight = self._current
+            if flight is None:
                 self._begin_step()
                 continue
-            flight = self._current._flight
-            if flight.code == PENDING and flight.parent is not self:
-                if flight.parent is not None or not flight.enter():
+            if flight.code == PENDING:
+                if flight.parent is not self and not self._take(flight):
                     # Another thread waits for it, or another chain has it.
                     self.due = monotonic_ns() + SHARED_NS
                     return None
-                flight.parent = self
-            if flight.code == PENDING:
                 if self._asked:
                     flight.ask_to_end()
                 leaf = flight.advance()
@@ -96,42 +101,105 @@ class Chain(Driven):
 
     def let_go(self) -> None:
         """Forget the steps."""
-        self._current = None
+        self._current = self._future = None
         self._steps.clear()
 
     def _begin_step(self) -> None:
+        self.due = None
         if not self._steps:
             self.settle(SUCCESS)
-        elif self._asked:
+            return
+        if self._asked:
             self.settle(CANCELLED)
+            return
+        step = self._steps.pop()
+        if not isinstance(step, Future):
+            try:
+                step = step(self.value)
+            except Exception as exception:
+                traceback = exception.__traceback__
+                if traceback is not None:
+                    # Without this frame, which refers to the exception.
+                    exception.__traceback__ = traceback.tb_next
+                self.fail(exception)
+                return
+        if isinstance(step, Future):
+            self._future = step
+            self._current = self._segment(step) or step._flight
         else:
-            step = self._steps.pop()
-            if not isinstance(step, Future):
-                try:
-                    step = step(self.value)
-                except Exception as exception:
-                    traceback = exception.__traceback__
-                    if traceback is not None:
-                        # Without this frame, which refers to the exception.
-                        exception.__traceback__ = traceback.tb_next
-                    self.fail(exception)
-                    return
-            if isinstance(step, Future):
-                self._current = step
-            else:
-                self.value = step
+            self.value = step
+
+    def _segment(self, first: Future[Any]) -> Segment | None:
+        """Have C go through the first step and those after it that need no Python."""
+        taken: list[Future[Any]] = []
+        links: list[tuple[CData, CData]] = []
+        step: Future[Any] | None = first
+        try:
+            while step is not None and self._take(step._flight):
+                taken.append(step)
+                link = step._flight.link()
+                if link is None:
+                    taken.pop()
+                    self._give_back(step._flight)
+                    break
+                links.append(link)
+                step = self._next_future()
+            if len(taken) < 2:
+                return None
+            segment = Segment(taken, links)
+            segment.parent = self
+            segment.enter()
+            taken = []
+            return segment
+        except BaseException:
+            for future in reversed(taken):
+                self._give_back(future._flight)
+                if future is not first:
+                    self._steps.append(future)
+            raise
+        finally:
+            if step is not None and step is not first:
+                self._steps.append(step)
+
+    def _next_future(self) -> Future[Any] | None:
+        if self._steps and isinstance(self._steps[-1], Future):
+            future: Future[Any] = self._steps.pop()  # type: ignore[assignment]
+            return future
+        return None
+
+    def _take(self, flight: Flight) -> bool:
+        """Make it a step of this chain, if it is not somebody else's now."""
+        if flight.code != PENDING or flight.parent is not None or not flight.enter():
+            return False
+        flight.parent = self
+        return True
+
+    def _give_back(self, flight: Flight) -> None:
+        flight.parent = None
+        flight.leave()
 
     def _end_step(self, flight: Flight) -> None:
         if flight.parent is self:
-            flight.parent = None
-            flight.leave()
-        self._current = None
+            self._give_back(flight)
+        self._current = self._future = None
         if flight.code == SUCCESS:
             self.value = flight.value
         elif flight.code == FAILED:
             self.fail(flight.error())
         else:
             self.settle(flight.code)
+
+
+@overload
+def chain(step: Future[T], /) -> Future[T]: ...
+@overload
+def chain(a: _Step, step: Future[T], /) -> Future[T]: ...
+@overload
+def chain(a: _Step, b: _Step, step: Future[T], /) -> Future[T]: ...
+@overload
+def chain(a: _Step, b: _Step, c: _Step, step: Future[T], /) -> Future[T]: ...
+@overload
+def chain(*steps: _Step) -> Future[Any]: ...
 
 
 def chain(*steps: _Step) -> Future[Any]:

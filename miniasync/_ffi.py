@@ -7,7 +7,7 @@ they have types. Each call gives up the interpreter lock while it is in C.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from miniasync._miniasync import ffi as ffi
@@ -73,12 +73,31 @@ def as_future(slot: CData) -> CData:
     return ffi.cast(_FUTURE, slot)
 
 
+def result_of(slot: CData) -> CData:
+    """Where the result of a ``struct vdm_operation_future`` is, an ``int *``."""
+    return ffi.cast("int *", ffi.addressof(slot, "output", "result"))
+
+
+def new_chain(links: Sequence[tuple[CData, CData]]) -> CData:
+    """Make a ``struct ma_chain *`` of futures and where their results are."""
+    n = len(links)
+    futures, results = zip(*links, strict=True)
+    chain = ffi.new("struct ma_chain *", {"entries": n})
+    lib.ma_chain_init(chain, future_array(futures), ffi.new("int *[]", results), n)
+    return chain
+
+
+def chain_future(chain: CData) -> CData:
+    """The ``struct future *`` of a chain."""
+    return ffi.addressof(chain, "base")
+
+
 def address(pointer: CData) -> int:
     """Where it points to."""
     return int(ffi.cast("uintptr_t", pointer))
 
 
-def future_array(futures: list[CData]) -> CData:
+def future_array(futures: Sequence[CData]) -> CData:
     """Return a ``struct future *[]``."""
     return ffi.new(_FUTURES, futures)
 

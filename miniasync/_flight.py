@@ -108,6 +108,19 @@ class Flight:
             self.advance()
         return self.code
 
+    def link(self) -> tuple[CData, CData] | None:
+        """Get ready to be a link of a chain in C. The lock is held.
+
+        Returns:
+            The ``struct future *`` and where its result will be, an ``int *``;
+            None if it takes Python, or has ended.
+        """
+        return None
+
+    def release(self) -> None:
+        """End it, not started: a chain in C was ended before. The lock is held."""
+        raise NotImplementedError
+
     def ask_to_end(self) -> None:
         """Begin nothing more, if there is such a choice. Does not wait."""
 
@@ -185,6 +198,8 @@ class Flight:
 
     def finish(self) -> None:
         """Wait for the end of what C does for it."""
+        if self.parent is not None and not self.parent.runs_python:
+            return  # what C goes through one after another is outstanding itself
         root = self.root()
         try:
             with root.lock:

@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi
-from miniasync._ends import CLOSED, PENDING, STRANDED
-from miniasync._ffi import NULL, SLOT, new, run
+from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED
+from miniasync._ffi import NULL, SLOT, lib, new, run
 from miniasync._flight import Flight
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ class Move(Flight):
             self.settle(code)
             return None
         return _ffi.as_future(slot)
+
+    def link(self) -> tuple[CData, CData] | None:
+        """Make it, to be a link of a chain in C."""
+        leaf = self.advance()
+        return None if leaf is None else (leaf, _ffi.result_of(self.slot))
+
+    def release(self) -> None:
+        """End it, not started: a chain in C was ended before."""
+        lib.vdm_operation_release(self.slot)
+        self.settle(CANCELLED)
 
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Make it, start it, wait for it: the one call into C."""

@@ -136,7 +136,7 @@ def test_waiting_for_a_step_waits_for_the_chain(gate: Gate) -> None:
     with pytest.raises(TimeoutError):
         first.result(timeout=0.01)
     assert wait([first, future], timeout=0.01).not_done == {first, future}
-    assert not second.running()
+    assert not second.done()
     gate.open()
     assert first.result() == b"12345"
     assert wait([first, second, future]).not_done == set()
@@ -216,6 +216,72 @@ def test_closing_the_mover_waits_for_the_step(gate: Gate) -> None:
     gate.mover.close()
     assert dst == b"12345"
     assert future.result() == b"12345"
+
+
+def test_closing_the_mover_finishes_what_c_goes_through(gate: Gate) -> None:
+    a, b, c = bytearray(5), bytearray(5), bytearray(5)
+    copy = gate.mover.memcpy
+    future = chain(copy(a, b"12345"), copy(b, a), copy(c, b)).start()
+    gate.wait_entered()
+    gate.open()
+    gate.mover.close()
+    assert a == b == c == b"12345"
+    assert future.result() is c
+
+
+def test_a_closed_mover_in_the_middle(mover: DataMover) -> None:
+    with miniasync.SyncMover() as closed:
+        bad = closed.memset(bytearray(3), 1)
+    a, b = bytearray(3), bytearray(3)
+    last = mover.memset(b, 2)
+    future = chain(mover.memset(a, 1), mover.memset(a, 2), bad, last)
+    with pytest.raises(miniasync.ClosedError):
+        future.result()
+    assert a == b"\2\2\2"
+    assert b == bytes(3)
+    assert last.state is State.IDLE
+    assert last.result() is b
+
+
+def test_what_is_waited_for_elsewhere_is_left_there(gate: Gate) -> None:
+    a, b = bytearray(5), bytearray(5)
+    first, second = gate.mover.memcpy(a, b"12345"), gate.mover.memcpy(b, b"67890")
+    waiting = threading.Thread(target=second.result)
+    waiting.start()
+    gate.wait_entered()
+    future = chain(first, second).start()
+    gate.open()
+    assert future.result() is b
+    assert a == b"12345"
+    assert b == b"67890"
+    waiting.join()
+
+
+def test_in_a_forked_child(run_python: Any) -> None:
+    program = """
+        import os, warnings
+        warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+        import miniasync
+        from gate import Gate
+        with Gate() as gate:
+            a, b = bytearray(5), bytearray(5)
+            first, second = gate.mover.memcpy(a, b"12345"), gate.mover.memcpy(b, a)
+            future = miniasync.chain(first, second, bytes).start()
+            gate.wait_entered()
+            pid = os.fork()
+            if pid == 0:
+                for each in (first, second, future):
+                    try:
+                        each.result(timeout=5)
+                    except miniasync.JobCorruptedError:
+                        continue
+                    os._exit(1)
+                os._exit(0)
+            assert os.waitpid(pid, 0) == (pid, 0)
+            gate.open()
+            assert future.result() == b"12345"
+        """
+    run_python(program)
 
 
 @pytest.mark.parametrize("bad", [None, 1, b"x", []])

@@ -10,7 +10,16 @@ import numpy as np
 from typing_extensions import assert_type
 
 import miniasync
-from miniasync import DataMover, Future, Runtime, State, ThreadsMover
+from miniasync import (
+    PENDING,
+    DataMover,
+    Future,
+    Pending,
+    Runtime,
+    State,
+    ThreadsMover,
+    Waker,
+)
 
 
 def results(mover: DataMover, array: np.ndarray[Any, Any], map: mmap.mmap) -> None:
@@ -46,6 +55,28 @@ def waiting(a: Future[bytearray], b: Future[memoryview]) -> None:
     assert_type(not_done, set[Future[Any]])
     with Runtime() as runtime:
         runtime.wait(a, b, timeout=None)
+
+
+class Own(Future[str]):
+    def step(self, waker: Waker) -> str | Pending:
+        return "done" if waker else PENDING
+
+
+def chains(mover: DataMover) -> None:
+    data = bytearray(5)
+    copy = mover.memcpy(data, b"12345")
+    assert_type(miniasync.chain(copy), Future[bytearray])
+    assert_type(miniasync.chain(len, copy), Future[bytearray])
+    assert_type(miniasync.chain(copy, len), Future[Any])
+    for done in miniasync.as_completed([copy], timeout=1):
+        assert_type(done, Future[bytearray])
+    assert_type(Own().result(), str)
+    copy.add_done_callback(print)
+
+
+async def awaits(mover: DataMover) -> None:
+    assert_type(await mover.memcpy(bytearray(5), b"12345"), bytearray)
+    assert_type(await Own(), str)
 
 
 def misuse(mover: DataMover) -> None:

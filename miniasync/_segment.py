@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The steps of a chain that C goes through by itself.
+
+A segment holds the locks of its steps, which it made; they end with it. It is in
+`outstanding`, and so are they.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from miniasync import _ffi
+from miniasync._ends import CANCELLED, PENDING, SUCCESS
+from miniasync._ffi import lib
+from miniasync._flight import Flight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from miniasync._ffi import CData
+    from miniasync._future import Future
+    from miniasync._handle import Handle
+
+
+class Segment(Flight):
+    """Several steps of a chain, one after another in C."""
+
+    __slots__ = ("_error", "_futures")
+
+    def __init__(
+        self, futures: Sequence[Future[Any]], links: Sequence[tuple[CData, CData]]
+    ) -> None:
+        Flight.__init__(self, futures[-1]._flight.value)
+        self._error: BaseException | None = None
+        self._futures = futures  # or they would be dropped while they run
+        self.slot = _ffi.new_chain(links)
+        for future in futures:
+            future._flight.parent = self
+
+    def describe(self) -> str:
+        """Say what it is, in a few words."""
+        return f"{len(self._futures)} steps of a chain"
+
+    def uses(self, handle: Handle) -> bool:
+        """Whether it is on its way on this mover."""
+        return any(future._flight.uses(handle) for future in self._futures)
+
+    def error(self) -> BaseException:
+        """What the step that failed raises."""
+        return super().error() if self._error is None else self._error
+
+    def ask_to_end(self) -> None:
+        """Begin no further step."""
+        lib.ma_chain_stop(self.slot)
+
+    def advance(self) -> CData:
+        """See whether C has gone through."""
+        chain = self.slot
+        if self.code == PENDING and chain.code == _ffi.RUNNING:
+            return _ffi.chain_future(chain)
+        self.settle(self._end() if self.code == PENDING else self.code)
+        return None
+
+    def let_go(self) -> None:
+        """Forget the steps, which have ended."""
+        self._futures = ()
+
+    def _end(self) -> int:
+        """Settle the steps; the code of the one that failed, if one did."""
+        code = SUCCESS
+        for future in self._futures:
+            flight = future._flight
+            if code == SUCCESS:
+                flight.advance()
+                if flight.code == PENDING:
+                    code = CANCELLED  # stopped before it
+                elif flight.code != SUCCESS:
+                    code = flight.code
+                    self._error = flight.error()
+            if flight.code == PENDING:
+                flight.release()
+            flight.parent = None
+            flight.leave()
+        return code
