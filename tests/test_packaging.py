@@ -175,12 +175,17 @@ class TestConfigureAdvice:
         assert "PKG_CONFIG_PATH" in shown
 
     @pytest.mark.parametrize("provider", ["bundled", "system"])
-    def test_with_dml(self, tmp_path: Path, provider: str) -> None:
+    def test_with_dml_without_libdml(self, tmp_path: Path, provider: str) -> None:
         shown = self.configure(
-            tmp_path, "-DMINIASYNC_DML=ON", f"-DMINIASYNC_PROVIDER={provider}"
+            tmp_path,
+            "-DMINIASYNC_DML=ON",
+            f"-DMINIASYNC_PROVIDER={provider}",
+            # Blind to a libdml that this machine may have.
+            "-DCMAKE_DISABLE_FIND_PACKAGE_DML=ON",
         )
-        assert "no DML data mover yet" in shown
-        assert "MINIASYNC_DML=AUTO or MINIASYNC_DML=OFF" in shown
+        assert "libdml 1.1 or later was not found" in shown
+        assert "CMAKE_PREFIX_PATH=<prefix>" in shown
+        assert "MINIASYNC_DML=AUTO and MINIASYNC_DML=OFF" in shown
 
     def test_with_an_unknown_provider(self, tmp_path: Path) -> None:
         shown = self.configure(tmp_path, "-DMINIASYNC_PROVIDER=upstream")

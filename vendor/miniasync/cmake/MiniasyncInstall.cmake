@@ -17,7 +17,8 @@ endif()
 
 install(TARGETS ${installed} EXPORT libminiasync-targets
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  PATTERN "libminiasync-vdm-dml*" EXCLUDE)
 
 install(EXPORT libminiasync-targets NAMESPACE miniasync::
   DESTINATION ${package_dir})

@@ -3,7 +3,8 @@
 # The library's sources: MINIASYNC_SOURCES, all of them; of these,
 # MINIASYNC_ADDON_SOURCES need nothing but the public future interface, so that
 # a program that links another libminiasync can compile them in and have the
-# waits of LIBMINIASYNC_1.1 too.
+# waits of LIBMINIASYNC_1.1 too. MINIASYNC_DML_SOURCES are those of the DML
+# mover, a library of its own; MINIASYNC_DML_NEEDS, what it uses of the others.
 
 set(MINIASYNC_PORTABLE OFF CACHE BOOL
   "Build what is meant for systems other than Linux, to test it")
@@ -42,6 +43,26 @@ set(MINIASYNC_SOURCES
   request.c
   runtime.c
   workers.c)
-foreach(list MINIASYNC_ADDON_SOURCES MINIASYNC_SOURCES)
+set(MINIASYNC_DML_NEEDS
+  cputopo.c
+  engine.c
+  engine_config.c
+  engine_x86.c
+  flush.c
+  fork.c
+  os_${system}.c
+  parse.c
+  request.c)
+set(MINIASYNC_DML_SOURCES
+  dml/complete.c
+  dml/data_mover_dml.c
+  dml/device.c
+  dml/jobs.c
+  dml/stats.c
+  dml/stock.c
+  dml/submit.c)
+set(MINIASYNC_DML_STUB dml/stub.c)
+foreach(list MINIASYNC_ADDON_SOURCES MINIASYNC_SOURCES MINIASYNC_DML_NEEDS
+    MINIASYNC_DML_SOURCES MINIASYNC_DML_STUB)
   list(TRANSFORM ${list} PREPEND ${CMAKE_CURRENT_LIST_DIR}/../src/)
 endforeach()

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# cmake -D NM=nm -D READELF=readelf -D LIBRARY=libminiasync.so -P this
+# cmake -D NM=nm -D READELF=readelf -D NAME=libminiasync
+#   -D LIBRARY=libminiasync.so -P this
 #
-# The shared library exports these names at these versions and nothing else. The
-# lists stand here a second time on purpose: a name that slips out of the
-# linker's map, or into a closed node, must fail.
+# The shared library of that name exports these names at these versions and
+# nothing else. The lists stand here a second time on purpose: a name that slips
+# out of the linker's map, or into a closed node, must fail.
 
 cmake_minimum_required(VERSION 3.20)
+
+set(libminiasync LIBMINIASYNC_1.0 LIBMINIASYNC_1.1)
+set(libminiasync-vdm-dml LIBMINIASYNC_VDM_DML_1.0 LIBMINIASYNC_VDM_DML_1.1)
 
 set(LIBMINIASYNC_1.0
   data_mover_sync_delete
@@ -41,8 +45,15 @@ set(LIBMINIASYNC_1.1
   miniasync_version
   vdm_operation_release)
 
+set(LIBMINIASYNC_VDM_DML_1.0
+  data_mover_dml_delete
+  data_mover_dml_get_vdm
+  data_mover_dml_new)
+set(LIBMINIASYNC_VDM_DML_1.1
+  data_mover_dml_get_stats)
+
 set(expected)
-foreach(node LIBMINIASYNC_1.0 LIBMINIASYNC_1.1)
+foreach(node IN LISTS ${NAME})
   foreach(name IN LISTS ${node})
     list(APPEND expected "T ${name}@@${node}")
   endforeach()
@@ -66,6 +77,6 @@ endif()
 
 execute_process(COMMAND ${READELF} -d ${LIBRARY}
   OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
-if(NOT output MATCHES "\\[libminiasync\\.so\\.0\\]")
-  message(FATAL_ERROR "${LIBRARY}: its SONAME is not libminiasync.so.0")
+if(NOT output MATCHES "\\[${NAME}\\.so\\.0\\]")
+  message(FATAL_ERROR "${LIBRARY}: its SONAME is not ${NAME}.so.0")
 endif()

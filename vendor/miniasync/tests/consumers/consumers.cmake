@@ -44,6 +44,13 @@ if(MINIASYNC_INSTALL)
     PROPERTIES FIXTURES_REQUIRED installed)
   set_tests_properties(miniasync.consumer.pkg_config PROPERTIES ENVIRONMENT
     "PKG_CONFIG_LIBDIR=${prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  if(MINIASYNC_HAVE_DML AND BUILD_SHARED_LIBS)
+    ma_test_consumer(dml -DCMAKE_PREFIX_PATH=${prefix} -DDML_DIR=${DML_DIR})
+    set_tests_properties(miniasync.consumer.dml PROPERTIES
+      FIXTURES_REQUIRED installed
+      ENVIRONMENT
+        "PKG_CONFIG_LIBDIR=${prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  endif()
   find_package(PkgConfig QUIET)
   if(NOT PKG_CONFIG_FOUND)
     set_tests_properties(miniasync.consumer.pkg_config PROPERTIES DISABLED ON)

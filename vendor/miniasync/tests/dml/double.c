@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* double.c -- the test double of libdml */
+
+#include "double.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libdml's part of a job, behind it. */
+struct inner {
+	struct inner *next; /* in flight */
+	dml_job_t *job; /* where it was initialised */
+	dml_path_t path;
+	bool in_flight;
+	bool ended;
+	dml_status_t status; /* of the end */
+	uint64_t holds; /* checks until it ends */
+	/* What was submitted, since the job's memory may change. */
+	dml_job_t as_submitted;
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	struct inner *in_flight;
+	size_t in_flight_count;
+
+	bool no_device;
+	dml_status_t refusal;
+	uint64_t refusals;
+	dml_status_t failure;
+	size_t failure_done;
+	uint64_t failures;
+	size_t limit;
+	bool refuse_hints;
+	uint64_t holds;
+	bool keep_off;
+	uint64_t init_failures;
+	uint64_t size_failures;
+
+	pthread_t engine;
+	bool engine_runs;
+
+	struct double_descriptor log[DOUBLE_LOGGED];
+	size_t submissions;
+	size_t nops;
+	uint64_t checks;
+} the = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.change = PTHREAD_COND_INITIALIZER,
+	.limit = UINT32_MAX,
+};
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "test double of libdml: %s\n", what);
+	abort();
+}
+
+static void
+lock(void)
+{
+	pthread_mutex_lock(&the.lock);
+}
+
+static void
+unlock(void)
+{
+	pthread_mutex_unlock(&the.lock);
+}
+
+static struct inner *
+inner_of(dml_job_t *job)
+{
+	struct inner *inner = (struct inner *)(void *)job->internal_data_ptr;
+
+	if (inner == NULL || inner->job != job)
+		die("a job that was not initialised, or moved");
+	return inner;
+}
+
+/* Takes one of a number of times; DOUBLE_ALWAYS stays. */
+static bool
+take(uint64_t *times)
+{
+	if (*times == 0)
+		return false;
+	if (*times != DOUBLE_ALWAYS)
+		--*times;
+	return true;
+}
+
+/* The bytes that an operation is about, by its own rules. */
+static uint32_t
+length_of(const dml_job_t *job)
+{
+	return job->operation == DML_OP_MEM_MOVE ? job->source_length
+						 : job->destination_length;
+}
+
+static void
+move_bytes(const dml_job_t *job, size_t n)
+{
+	uint8_t *dst = job->destination_first_ptr;
+
+	switch (job->operation) {
+	case DML_OP_MEM_MOVE:
+		memmove(dst, job->source_first_ptr, n);
+		break;
+	case DML_OP_FILL:
+		for (size_t i = 0; i < n; i++)
+			dst[i] = job->pattern[i % 8];
+		break;
+	default:
+		break;
+	}
+}
+
+/* How a device ends what is wrong with the descriptor itself. */
+static dml_status_t
+validate(const struct inner *inner)
+{
+	const dml_job_t *job = &inner->as_submitted;
+	const uint64_t flags =
+		the.refuse_hints || job->operation == DML_OP_CACHE_FLUSH
+		? 0
+		: DML_FLAG_PREFETCH_CACHE;
+
+	if (inner->path != DML_PATH_HW)
+		return DML_STATUS_OK;
+	if ((job->flags & ~flags) != 0)
+		return DML_STATUS_JOB_FLAGS_ERROR;
+	if (length_of(job) > the.limit)
+		return DML_STATUS_JOB_LENGTH_ERROR;
+	return DML_STATUS_OK;
+}
+
+/* Does the job; the lock is held. */
+static void
+end(struct inner *inner)
+{
+	const dml_job_t *job = &inner->as_submitted;
+	size_t n = length_of(job);
+
+	inner->status = validate(inner);
+	if (inner->status == DML_STATUS_OK && job->operation != DML_OP_NOP) {
+		if (take(&the.failures)) {
+			inner->status = the.failure;
+			if (the.failure_done < n)
+				n = the.failure_done;
+		}
+		if (!the.keep_off)
+			move_bytes(job, n);
+	}
+	inner->ended = true;
+}
+
+static void
+unlist(struct inner *inner)
+{
+	struct inner **link = &the.in_flight;
+
+	while (*link != inner)
+		link = &(*link)->next;
+	*link = inner->next;
+	the.in_flight_count--;
+	inner->in_flight = false;
+}
+
+dml_status_t
+dml_get_job_size(dml_path_t path, uint32_t *size)
+{
+	bool fails;
+
+	lock();
+	fails = take(&the.size_failures);
+	unlock();
+	if (fails || (path != DML_PATH_SW && path != DML_PATH_HW))
+		return DML_STATUS_PATH_ERROR;
+	*size = sizeof(dml_job_t) + sizeof(struct inner);
+	return DML_STATUS_OK;
+}
+
+dml_status_t
+dml_init_job(dml_path_t path, dml_job_t *job)
+{
+	struct inner *inner = (struct inner *)(void *)(job + 1);
+	bool fails;
+
+	lock();
+	fails = take(&the.init_failures);
+	unlock();
+	if (fails)
+		return DML_STATUS_PATH_ERROR;
+	memset(job, 0, sizeof(*job) + sizeof(*inner));
+	job->numa_id = UINT32_MAX;
+	job->internal_data_ptr = (uint8_t *)inner;
+	inner->job = job;
+	inner->path = path;
+	return DML_STATUS_OK;
+}
+
+dml_status_t
+dml_finalize_job(dml_job_t *job)
+{
+	struct inner *inner = inner_of(job);
+	bool in_flight;
+
+	lock();
+	in_flight = inner->in_flight;
+	unlock();
+	if (in_flight)
+		die("a job finalised while in flight");
+	inner->job = NULL;
+	return DML_STATUS_OK;
+}
+
+static void
+log_submission(const struct inner *inner, dml_status_t status)
+{
+	const dml_job_t *job = &inner->as_submitted;
+	struct double_descriptor *entry;
+
+	if (job->operation == DML_OP_NOP) {
+		the.nops++;
+		return;
+	}
+	if (the.submissions < DOUBLE_LOGGED) {
+		entry = &the.log[the.submissions];
+		entry->path = inner->path;
+		entry->operation = job->operation;
+		entry->flags = job->flags;
+		entry->dst = job->destination_first_ptr;
+		entry->src = job->source_first_ptr;
+		entry->length = length_of(job);
+		entry->status = status;
+	}
+	the.submissions++;
+}
+
+/* With the lock held: the answer to a submission. */
+static dml_status_t
+answer(const struct inner *inner)
+{
+	if (inner->path == DML_PATH_HW && the.no_device)
+		return DML_STATUS_LIBACCEL_NOT_FOUND;
+	if (take(&the.refusals))
+		return the.refusal;
+	return DML_STATUS_OK;
+}
+
+dml_status_t
+dml_submit_job(dml_job_t *job)
+{
+	struct inner *inner = inner_of(job);
+	dml_status_t status;
+
+	lock();
+	if (inner->in_flight)
+		die("a job submitted while in flight");
+	if (job->operation != DML_OP_NOP && length_of(job) == 0)
+		die("a job of no bytes");
+	inner->as_submitted = *job;
+	inner->ended = false;
+	status = answer(inner);
+	log_submission(inner, status);
+	if (status == DML_STATUS_OK) {
+		/* Software is done by then, and is never held. */
+		inner->holds = inner->path == DML_PATH_HW ? the.holds : 0;
+		inner->in_flight = true;
+		inner->next = the.in_flight;
+		the.in_flight = inner;
+		the.in_flight_count++;
+		if (inner->path == DML_PATH_SW)
+			end(inner);
+		pthread_cond_signal(&the.change);
+	}
+	unlock();
+	return status;
+}
+
+dml_status_t
+dml_check_job(dml_job_t *job)
+{
+	struct inner *inner = inner_of(job);
+	dml_status_t status;
+
+	lock();
+	the.checks++;
+	if (!inner->in_flight)
+		die("a job checked that is not in flight");
+	if (!inner->ended && !the.engine_runs && !take(&inner->holds))
+		end(inner);
+	status = DML_STATUS_BEING_PROCESSED;
+	if (inner->ended) {
+		unlist(inner);
+		status = inner->status;
+	}
+	unlock();
+	return status;
+}
+
+void
+double_reset(void)
+{
+	lock();
+	if (the.in_flight_count != 0)
+		die("reset with jobs in flight");
+	the.no_device = false;
+	the.refusals = 0;
+	the.failures = 0;
+	the.limit = UINT32_MAX;
+	the.refuse_hints = false;
+	the.holds = 0;
+	the.keep_off = false;
+	the.init_failures = 0;
+	the.size_failures = 0;
+	the.submissions = 0;
+	the.nops = 0;
+	the.checks = 0;
+	unlock();
+}
+
+void
+double_set_device(bool there)
+{
+	lock();
+	the.no_device = !there;
+	unlock();
+}
+
+void
+double_refuse(dml_status_t status, uint64_t times)
+{
+	lock();
+	the.refusal = status;
+	the.refusals = times;
+	unlock();
+}
+
+void
+double_fail(dml_status_t status, size_t done, uint64_t times)
+{
+	lock();
+	the.failure = status;
+	the.failure_done = done;
+	the.failures = times;
+	unlock();
+}
+
+void
+double_limit(size_t length)
+{
+	lock();
+	the.limit = length;
+	unlock();
+}
+
+void
+double_refuse_hints(void)
+{
+	lock();
+	the.refuse_hints = true;
+	unlock();
+}
+
+void
+double_hold(uint64_t checks)
+{
+	lock();
+	the.holds = checks;
+	for (struct inner *at = the.in_flight; at != NULL; at = at->next)
+		at->holds = checks;
+	unlock();
+}
+
+void
+double_keep_off(void)
+{
+	lock();
+	the.keep_off = true;
+	unlock();
+}
+
+void
+double_fail_init(uint64_t times)
+{
+	lock();
+	the.init_failures = times;
+	unlock();
+}
+
+void
+double_fail_size(uint64_t times)
+{
+	lock();
+	the.size_failures = times;
+	unlock();
+}
+
+/* The last one in flight that is not done: the first to have come. */
+static struct inner *
+next_job(void)
+{
+	struct inner *found = NULL;
+
+	for (struct inner *at = the.in_flight; at != NULL; at = at->next)
+		if (!at->ended)
+			found = at;
+	return found;
+}
+
+static void *
+run_engine(void *arg)
+{
+	lock();
+	while (the.engine_runs) {
+		struct inner *inner = next_job();
+
+		if (inner != NULL)
+			end(inner);
+		else
+			pthread_cond_wait(&the.change, &the.lock);
+	}
+	unlock();
+	return arg;
+}
+
+void
+double_start(void)
+{
+	lock();
+	the.engine_runs = true;
+	unlock();
+	if (pthread_create(&the.engine, NULL, run_engine, NULL) != 0)
+		die("no thread");
+}
+
+void
+double_stop(void)
+{
+	lock();
+	the.engine_runs = false;
+	pthread_cond_signal(&the.change);
+	unlock();
+	pthread_join(the.engine, NULL);
+}
+
+struct double_descriptor
+double_submitted(size_t n)
+{
+	struct double_descriptor entry;
+
+	lock();
+	if (n >= the.submissions || n >= DOUBLE_LOGGED)
+		die("no such submission");
+	entry = the.log[n];
+	unlock();
+	return entry;
+}
+
+size_t
+double_submissions(void)
+{
+	size_t n;
+
+	lock();
+	n = the.submissions;
+	unlock();
+	return n;
+}
+
+size_t
+double_nops(void)
+{
+	size_t n;
+
+	lock();
+	n = the.nops;
+	unlock();
+	return n;
+}
+
+size_t
+double_in_flight(void)
+{
+	size_t n;
+
+	lock();
+	n = the.in_flight_count;
+	unlock();
+	return n;
+}
+
+uint64_t
+double_checks(void)
+{
+	uint64_t n;
+
+	lock();
+	n = the.checks;
+	unlock();
+	return n;
+}
