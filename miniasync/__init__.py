@@ -8,7 +8,15 @@ bytearray(b'bytes')
 """
 
 from miniasync._chain import chain
-from miniasync._default import default_mover, flush, memcpy, memmove, memset
+from miniasync._default import (
+    default_mover,
+    flush,
+    memcpy,
+    memcpy_batch,
+    memmove,
+    memset,
+    memset_batch,
+)
 from miniasync._ffi import ffi, lib
 from miniasync._future import Future, State
 from miniasync._movers import DataMover, Flags, SyncMover, ThreadsMover
@@ -24,6 +32,7 @@ from miniasync._wait import (
     wait,
 )
 from miniasync.errors import (
+    BatchError,
     ClosedError,
     JobCorruptedError,
     MiniasyncError,
@@ -38,6 +47,7 @@ __all__ = [
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
     "PENDING",
+    "BatchError",
     "ClosedError",
     "DataMover",
     "DoneAndNotDoneFutures",
@@ -62,8 +72,10 @@ __all__ = [
     "flush",
     "lib",
     "memcpy",
+    "memcpy_batch",
     "memmove",
     "memset",
+    "memset_batch",
     "provider",
     "wait",
 ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     SupportsBuffer: TypeAlias = Buffer | _Array
 
 # Types that cannot hold references to Python objects.
-_PLAIN = frozenset((bytearray, bytes))
+PLAIN = frozenset((bytearray, bytes))
 
 
 class Pins:
@@ -75,15 +75,15 @@ def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
     try:
         to = from_buffer(BYTES, dst, True)
     except (TypeError, ValueError, BufferError) as error:
-        raise _refusal("dst", dst, True, error) from None
+        raise refusal("dst", dst, True, error) from None
     source = None
     try:
-        if type(dst) not in _PLAIN:
-            _refuse_references(dst)
+        if type(dst) not in PLAIN:
+            refuse_references(dst)
         try:
             source = from_buffer(BYTES, src)
         except (TypeError, ValueError, BufferError) as error:
-            raise _refusal("src", src, False, error) from None
+            raise refusal("src", src, False, error) from None
         if n is None:
             nbytes = len(to)
             if len(source) != nbytes:
@@ -128,10 +128,10 @@ def pin_one(name: str, obj: object, n: object, writable: bool) -> Pins:
     try:
         to = from_buffer(BYTES, obj, writable)
     except (TypeError, ValueError, BufferError) as error:
-        raise _refusal(name, obj, writable, error) from None
+        raise refusal(name, obj, writable, error) from None
     try:
-        if writable and type(obj) not in _PLAIN:
-            _refuse_references(obj)
+        if writable and type(obj) not in PLAIN:
+            refuse_references(obj)
         nbytes = len(to) if n is None else _checked(n, name, len(to))
     except BaseException:
         release(to)
@@ -167,7 +167,7 @@ def integer(name: str, value: object) -> int:
     raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
 
 
-def _refuse_references(dst: object) -> None:
+def refuse_references(dst: object) -> None:
     """Bytes written over object references would crash the interpreter."""
     try:
         format = memoryview(dst).format  # type: ignore[arg-type]
@@ -184,7 +184,7 @@ def _refuse_references(dst: object) -> None:
         )
 
 
-def _refusal(name: str, obj: object, writable: bool, error: Exception) -> Exception:
+def refusal(name: str, obj: object, writable: bool, error: Exception) -> Exception:
     """Say why `obj` was refused and what to do, whatever its type said."""
     try:
         view = memoryview(obj)  # type: ignore[arg-type]

@@ -6,11 +6,15 @@ from __future__ import annotations
 import atexit
 import os
 from _thread import allocate_lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
-from miniasync._movers import B, ThreadsMover
+from miniasync._batch import B
+from miniasync._movers import ThreadsMover
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from miniasync._batch import Integers
     from miniasync._buffers import SupportsBuffer
     from miniasync._future import Future
 
@@ -52,6 +56,57 @@ def memset(dst: B, value: int, n: int | None = None, flags: int = 0) -> Future[B
 def flush(buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
     """`DataMover.flush` of the default mover."""
     return default_mover().flush(buf, n, flags)
+
+
+@overload
+def memcpy_batch(
+    pairs: Iterable[tuple[B, SupportsBuffer] | tuple[B, SupportsBuffer, int]],
+    flags: int = 0,
+    *,
+    disjoint: bool = False,
+) -> Future[list[B]]: ...
+
+
+@overload
+def memcpy_batch(
+    pairs: tuple[B, SupportsBuffer],
+    flags: int = 0,
+    *,
+    dst_offsets: Integers | None = None,
+    src_offsets: Integers | None = None,
+    lengths: Integers,
+    disjoint: bool = False,
+) -> Future[B]: ...
+
+
+def memcpy_batch(pairs: Any, flags: int = 0, **ranges: Any) -> Future[Any]:
+    """`DataMover.memcpy_batch` of the default mover."""
+    return default_mover().memcpy_batch(pairs, flags, **ranges)
+
+
+@overload
+def memset_batch(
+    pairs: Iterable[tuple[B, int] | tuple[B, int, int]],
+    flags: int = 0,
+    *,
+    disjoint: bool = False,
+) -> Future[list[B]]: ...
+
+
+@overload
+def memset_batch(
+    pairs: tuple[B, int],
+    flags: int = 0,
+    *,
+    dst_offsets: Integers | None = None,
+    lengths: Integers,
+    disjoint: bool = False,
+) -> Future[B]: ...
+
+
+def memset_batch(pairs: Any, flags: int = 0, **ranges: Any) -> Future[Any]:
+    """`DataMover.memset_batch` of the default mover."""
+    return default_mover().memset_batch(pairs, flags, **ranges)
 
 
 def _make() -> ThreadsMover:

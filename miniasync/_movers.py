@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import errno
 from enum import IntFlag
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from miniasync import _ffi
+from miniasync._batch import B, Batching
+from miniasync._batch_buffers import checked_byte
 from miniasync._buffers import integer, pin_copy, pin_one
 from miniasync._closing import Closing
 from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, ffi, lib
@@ -19,8 +21,6 @@ from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
 if TYPE_CHECKING:
     from miniasync._buffers import SupportsBuffer
     from miniasync._ffi import CData
-
-B = TypeVar("B", bound="SupportsBuffer")
 
 # What the C library takes for the length of its queue; ours has no end.
 _QUEUE_LENGTH = 128
@@ -36,7 +36,7 @@ class Flags(IntFlag):
     """The destination will not be read soon: keep it out of the cache."""
 
 
-class DataMover(Closing):
+class DataMover(Batching, Closing):
     """What all movers can do; make a `SyncMover` or a `ThreadsMover`.
 
     Each operation returns a `Future` that has not been started. Buffers are
@@ -111,9 +111,7 @@ class DataMover(Closing):
             ClosedError: The mover is closed.
         """
         bits = self._admit(flags)
-        byte = integer("value", value)
-        if not 0 <= byte <= 255:
-            raise ValueError(f"value must be from 0 to 255, but is {byte}")
+        byte = checked_byte("value", value)
         pins = pin_one("dst", dst, n, True)
         return Operation(Move(self._handle, MEMSET, pins, dst, byte, bits))
 

@@ -8,7 +8,13 @@ handles it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
+    "BatchError",
     "ClosedError",
     "JobCorruptedError",
     "MiniasyncError",
@@ -35,3 +41,20 @@ class OutOfMemoryError(MiniasyncError, MemoryError):
 
 class JobCorruptedError(MiniasyncError, RuntimeError):
     """The operation failed; what the destination holds is unknown."""
+
+
+class BatchError(MiniasyncError):
+    """Operations of a batch failed; the others are complete.
+
+    Attributes:
+        errors: What each of them would have raised by itself, by its index.
+    """
+
+    def __init__(self, message: str, errors: Mapping[int, Exception]) -> None:
+        """Take the message, and what `errors` is to be."""
+        super().__init__(message, errors)
+        self.errors = dict(errors)
+
+    def __str__(self) -> str:
+        """The message."""
+        return str(self.args[0])

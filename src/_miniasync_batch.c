@@ -25,9 +25,9 @@
 #include "_miniasync_shim.h"
 
 /*
- * How many bytes a poll with a waker moves before it lets the caller look at
- * its clock, and how many starting an operation or handing it over counts for.
- * A slice takes some 100 us.
+ * How many bytes a poll moves before it lets the caller look at its clock, and
+ * how many starting an operation or handing it over counts for. A slice takes
+ * some 100 us.
  */
 #define SLICE ((size_t)4 << 20)
 #define START_COST ((size_t)1 << 10)
@@ -220,29 +220,6 @@ start_more(struct ma_batch *batch, struct slice *slice)
 	}
 }
 
-static enum future_state
-batch_task(struct future_context *context, struct future_notifier *n)
-{
-	struct ma_batch *batch = (struct ma_batch *)((char *)context -
-		offsetof(struct future, context));
-	const bool wakes = n != NULL && n->waker.wake != NULL;
-	struct slice slice = {.n = n, .left = wakes ? SLICE : SIZE_MAX};
-
-	announce_nothing(n);
-	finish_started(batch, &slice);
-	start_more(batch, &slice);
-	if (batch->next == batch->n && front(batch) == NULL) {
-		ma_batch_abandon(batch);
-		batch->code = batch->nfailed == 0 ? 0 : MA_BATCH_FAILED;
-		return FUTURE_STATE_COMPLETE;
-	}
-	if (wakes && slice.left == 0) {
-		n->notifier_used = FUTURE_NOTIFIER_WAKER;
-		FUTURE_WAKER_WAKE(&n->waker);
-	}
-	return FUTURE_STATE_RUNNING;
-}
-
 /* A batch works in the background where its operations do. */
 static int
 batch_has_property(void *future, enum future_property property)
@@ -256,6 +233,34 @@ batch_has_property(void *future, enum future_property property)
 		batch->vdm->has_property == NULL)
 		return 0;
 	return batch->vdm->has_property(&any, property);
+}
+
+static enum future_state
+batch_task(struct future_context *context, struct future_notifier *n)
+{
+	struct ma_batch *batch = (struct ma_batch *)((char *)context -
+		offsetof(struct future, context));
+	const bool wakes = n != NULL && n->waker.wake != NULL;
+	const bool is_sliced =
+		wakes || batch_has_property(batch, FUTURE_PROPERTY_ASYNC) > 0;
+	struct slice slice = {.n = n, .left = is_sliced ? SLICE : SIZE_MAX};
+
+	announce_nothing(n);
+	finish_started(batch, &slice);
+	start_more(batch, &slice);
+	batch->has_more = batch->next != batch->n ||
+		(front(batch) != NULL &&
+			FUTURE_STATE(&batch->back->op) == FUTURE_STATE_IDLE);
+	if (batch->next == batch->n && front(batch) == NULL) {
+		ma_batch_abandon(batch);
+		batch->code = batch->nfailed == 0 ? 0 : MA_BATCH_FAILED;
+		return FUTURE_STATE_COMPLETE;
+	}
+	if (wakes && slice.left == 0) {
+		n->notifier_used = FUTURE_NOTIFIER_WAKER;
+		FUTURE_WAKER_WAKE(&n->waker);
+	}
+	return FUTURE_STATE_RUNNING;
 }
 
 void
@@ -276,6 +281,19 @@ ma_batch_init(struct ma_batch *batch, struct vdm *vdm,
 		.flags = flags,
 		.type = type,
 	};
+}
+
+int
+ma_batch_run(struct ma_batch *batch, struct vdm *vdm,
+	enum vdm_operation_type type, const struct ma_batch_op *ops,
+	uint8_t *results, size_t n, uint64_t flags,
+	struct future_waiter *waiter, uint64_t timeout_ns)
+{
+	if (batch->base.task == NULL)
+		ma_batch_init(batch, vdm, type, ops, results, n, flags);
+	if (waiter != NULL || timeout_ns != MA_MAKE_ONLY)
+		(void)ma_shim_run_future(&batch->base, waiter, timeout_ns);
+	return batch->code;
 }
 
 void

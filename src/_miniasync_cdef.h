@@ -238,10 +238,14 @@ void ma_watch_kick(struct ma_watch *watch);
 /* _miniasync_batch.h */
 #define MA_BATCH_FAILED ...
 struct ma_batch_op { ...; };
-struct ma_batch { struct future base; int code; ...; };
+struct ma_batch { struct future base; int code; int has_more; ...; };
 void ma_batch_init(struct ma_batch *batch, struct vdm *vdm,
 	enum vdm_operation_type type, const struct ma_batch_op *ops,
 	uint8_t *results, size_t n, uint64_t flags);
+int ma_batch_run(struct ma_batch *batch, struct vdm *vdm,
+	enum vdm_operation_type type, const struct ma_batch_op *ops,
+	uint8_t *results, size_t n, uint64_t flags,
+	struct future_waiter *waiter, uint64_t timeout_ns);
 void ma_batch_abandon(struct ma_batch *batch);
 
 /* _miniasync_ranges.h */

@@ -98,7 +98,7 @@ ma_ranges_of_buffers(struct ma_batch_op ops[], size_t n, void *const dsts[],
 		uint64_t length = dst_sizes[i];
 
 		at->index = i;
-		if (lengths != NULL)
+		if (lengths != NULL && lengths[i] >= 0)
 			length = (uint64_t)lengths[i];
 		else if (srcs != NULL && src_sizes[i] != length)
 			return MA_FAULT_SIZES;

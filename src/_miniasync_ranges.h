@@ -49,7 +49,8 @@ struct ma_fault_at {
 
 /*
  * Fills in operations on buffers of their own: the i-th is about all bytes of
- * dsts[i], as many as srcs[i] has, or with `lengths` about lengths[i] bytes.
+ * dsts[i], as many as srcs[i] has, or with `lengths` about lengths[i] bytes if
+ * that is not negative.
  * Without `srcs` the byte is values[i]. Nothing is filled in beyond the first
  * fault; *at is valid with one only.
  */

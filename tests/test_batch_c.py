@@ -26,6 +26,7 @@ class Scripted:
         memory: How many operations it has memory for.
         queue: How many it accepts at a time.
         inline: Whether starting an operation completes it.
+        is_async: Whether it says that it works in the background.
         pending: The numbers of the wakers of those started, None without one.
         complete: Which of them are said to be complete.
         failing: Which of them end as corrupted.
@@ -36,6 +37,7 @@ class Scripted:
     def __init__(self, renotify: bool = True) -> None:
         self.memory = self.queue = 1 << 30
         self.inline = False
+        self.is_async = True
         self.pending: dict[int, object] = {}
         self.complete: set[int] = set()
         self.failing: set[int] = set()
@@ -89,7 +91,7 @@ class Scripted:
         def has_property(future: Any, prop: int) -> int:
             if prop == RENOTIFY:
                 return RENOTIFY_YES if renotify else 0
-            return 1
+            return int(self.is_async)
 
         self._keep = (new, start, check, delete, has_property)
         self.vdm.op_new, self.vdm.op_start = new, start
@@ -338,10 +340,32 @@ def test_a_slice_ends_also_where_operations_are_queued(mover: Scripted) -> None:
     lib.ma_batch_abandon(batch.cdata)
 
 
-def test_a_poll_without_a_waker_does_all_at_once(mover: Scripted) -> None:
+def test_a_poll_without_a_waker(mover: Scripted) -> None:
     mover.inline = True
-    batch = Batch(mover.vdm, 256, 1 << 20)
-    assert batch.poll() == (COMPLETE, NONE)
+    batch = Batch(mover.vdm, 256, 1 << 16)
+    for started in (64, 128, 192):
+        assert batch.poll() == (RUNNING, NONE)
+        assert len(mover.started) in range(started - 4, started + 1)
+        assert batch.cdata.has_more == 1
+    while batch.poll() != (COMPLETE, NONE):
+        pass
+    assert batch.cdata.has_more == 0
+    # Of a mover that works in the polling thread it does all at once.
+    mover.is_async = False
+    assert Batch(mover.vdm, 256, 1 << 16).poll() == (COMPLETE, NONE)
+
+
+def test_whether_there_is_more_to_start(mover: Scripted) -> None:
+    mover.queue = 1
+    batch = Batch(mover.vdm, 2)
+    batch.poll()
+    # The second one was turned away.
+    assert batch.cdata.has_more == 1
+    mover.complete.add(0)
+    batch.poll()
+    assert batch.cdata.has_more == 0
+    assert mover.started == [0, 1]
+    lib.ma_batch_abandon(batch.cdata)
 
 
 def test_abandoned_while_pending(mover: Scripted) -> None:
