@@ -12,6 +12,7 @@ from cffi import FFI
 
 PRELUDE = """
 #include <libminiasync.h>
+#include <libminiasync-vdm-dml.h>
 #include <libminiasync/monitor.h>
 #include <libminiasync/version.h>
 #include <libminiasync/waiter.h>

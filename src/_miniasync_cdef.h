@@ -202,6 +202,42 @@ size_t data_mover_threads_get_inline_below(
 size_t data_mover_threads_get_nthreads(const struct data_mover_threads *dmt);
 void data_mover_threads_delete(struct data_mover_threads *dmt);
 
+/* libminiasync-vdm-dml/data_mover_dml.h */
+enum data_mover_dml_type {
+	DATA_MOVER_DML_SOFTWARE, DATA_MOVER_DML_HARDWARE, DATA_MOVER_DML_AUTO,
+	...
+};
+struct data_mover_dml;
+struct data_mover_dml_stats {
+	size_t size;
+	uint64_t hardware;
+	uint64_t operations;
+	uint64_t hardware_jobs;
+	uint64_t hardware_bytes;
+	uint64_t software_jobs;
+	uint64_t software_bytes;
+	uint64_t cpu_bytes;
+	uint64_t retries;
+	uint64_t resubmissions;
+	uint64_t cpu_unavailable;
+	uint64_t cpu_forked;
+	uint64_t cpu_small;
+	uint64_t cpu_overlap;
+	uint64_t cpu_flush;
+	uint64_t cpu_no_memory;
+	uint64_t cpu_queue_full;
+	uint64_t cpu_refused;
+	uint64_t cpu_page_fault;
+	uint64_t cpu_device_error;
+	uint64_t last_error;
+	...;
+};
+struct data_mover_dml *data_mover_dml_new(enum data_mover_dml_type type);
+struct vdm *data_mover_dml_get_vdm(struct data_mover_dml *dmd);
+int data_mover_dml_get_stats(const struct data_mover_dml *dmd,
+	struct data_mover_dml_stats *stats);
+void data_mover_dml_delete(struct data_mover_dml *dmd);
+
 /* _miniasync_shim.h: for the package's own use */
 #define MA_PROVIDER_IS_UPSTREAM ...
 static char *const MINIASYNC_PROVIDER_NAME;

@@ -2,17 +2,23 @@
 #
 # Makes the target miniasync_provider, the C library to link, and sets
 # provider_sources, what has to be compiled beside it, and provider_rpath, where
-# the loader has to look for it.
+# the loader has to look for it. The DML mover is in it, too, if there is a
+# libdml, and functions in its place if not.
 
 add_library(miniasync_provider INTERFACE)
 set(provider_sources)
 set(provider_rpath)
 
+include(MiniasyncDml)
+include(MiniasyncSources)
 if(MINIASYNC_PROVIDER STREQUAL "bundled")
   add_subdirectory(vendor/miniasync EXCLUDE_FROM_ALL)
   target_link_libraries(miniasync_provider INTERFACE miniasync_static)
+  if(MINIASYNC_HAVE_DML)
+    target_link_libraries(miniasync_provider
+      INTERFACE miniasync_vdm_dml_static)
+  endif()
 elseif(MINIASYNC_PROVIDER STREQUAL "system")
-  include(MiniasyncDml)
   find_package(Threads REQUIRED)
 
   find_package(libminiasync CONFIG QUIET)
@@ -51,7 +57,6 @@ elseif(MINIASYNC_PROVIDER STREQUAL "system")
   endif()
   check_function_exists(future_waiter_new MINIASYNC_SYSTEM_HAS_1_1)
   if(NOT MINIASYNC_SYSTEM_HAS_1_1)
-    include(MiniasyncSources)
     set(provider_sources ${MINIASYNC_ADDON_SOURCES})
     target_compile_definitions(miniasync_provider INTERFACE
       MINIASYNC_PROVIDER_IS_UPSTREAM)
@@ -62,6 +67,15 @@ elseif(MINIASYNC_PROVIDER STREQUAL "system")
   get_filename_component(directory ${library} DIRECTORY)
   if(NOT directory IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
     set(provider_rpath ${directory})
+  endif()
+
+  # The mover is ours, whosever the rest is.
+  if(MINIASYNC_HAVE_DML)
+    list(APPEND provider_sources
+      ${MINIASYNC_DML_SOURCES} ${MINIASYNC_DML_NEEDS})
+    list(REMOVE_DUPLICATES provider_sources)
+    target_link_libraries(miniasync_provider
+      INTERFACE ${MINIASYNC_DML_LIBRARIES})
   endif()
 
   # Our headers on purpose: the interface is the same to the byte, and they
@@ -76,5 +90,12 @@ else()
     "MINIASYNC_PROVIDER=${MINIASYNC_PROVIDER}: it is bundled or system.")
 endif()
 
+if(MINIASYNC_HAVE_DML)
+  # libdml's symbols are the extension's own affair.
+  target_link_options(miniasync_provider INTERFACE
+    LINKER:--exclude-libs,ALL)
+else()
+  list(APPEND provider_sources ${MINIASYNC_DML_STUB})
+endif()
 target_compile_definitions(miniasync_provider INTERFACE
   MINIASYNC_PROVIDER_NAME="${MINIASYNC_PROVIDER}")
