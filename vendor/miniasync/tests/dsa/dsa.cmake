@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The hardware path of libdml, over an emulated DSA device.
+# The hardware path of libdml, and the DML mover, over an emulated DSA device.
 
-set(dsa_tests dsa_libdml)
+set(dsa_tests
+  dsa_libdml
+  dsa_mover
+  dsa_mover_durable
+  dsa_mover_faults
+  dsa_mover_fork
+  dsa_mover_threads)
 
 if(NOT MINIASYNC_HAVE_DML)
   foreach(name ${dsa_tests})
@@ -26,6 +32,15 @@ set_target_properties(dsa_emulator PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/dsa)
 target_link_options(dsa_emulator PRIVATE LINKER:-z,nodelete)
 
-ma_add_test_program(test_dsa_libdml dsa/test_dsa_libdml.c miniasync.dsa_libdml
-  dsa_emulator)
-target_link_libraries(test_dsa_libdml PRIVATE ${MINIASYNC_DML_LIBRARIES})
+foreach(name ${dsa_tests})
+  set(library miniasync::miniasync_vdm_dml)
+  if(name STREQUAL "dsa_libdml")
+    set(library ${MINIASYNC_DML_LIBRARIES})
+  elseif(name STREQUAL "dsa_mover_durable")
+    set(library miniasync_vdm_dml_static)
+  endif()
+  ma_add_test_program(test_${name} dsa/test_${name}.c miniasync.${name}
+    dsa_emulator)
+  target_link_libraries(test_${name} PRIVATE ${library})
+endforeach()
+ma_wrap(dsa_mover_durable ma__flush)
