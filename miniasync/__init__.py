@@ -17,9 +17,10 @@ from miniasync._default import (
     memset,
     memset_batch,
 )
+from miniasync._dml import DmlMover
 from miniasync._ffi import ffi, lib
 from miniasync._future import Future, State
-from miniasync._movers import DataMover, Flags, SyncMover, ThreadsMover
+from miniasync._movers import DataMover, Flags, Stats, SyncMover, ThreadsMover
 from miniasync._provider import Provider, provider
 from miniasync._runtime import Runtime
 from miniasync._step import PENDING, Pending, Waker
@@ -50,6 +51,7 @@ __all__ = [
     "BatchError",
     "ClosedError",
     "DataMover",
+    "DmlMover",
     "DoneAndNotDoneFutures",
     "Flags",
     "Future",
@@ -61,6 +63,7 @@ __all__ = [
     "Provider",
     "Runtime",
     "State",
+    "Stats",
     "SyncMover",
     "ThreadsMover",
     "Waker",

@@ -13,7 +13,16 @@ from miniasync._batch_buffers import (
     pin_fills,
     pin_fills_at,
 )
-from miniasync._ends import CLOSED, FAILED, FORKED, PENDING, STRANDED, SUCCESS, error_of
+from miniasync._ends import (
+    CANCELLED,
+    CLOSED,
+    FAILED,
+    FORKED,
+    PENDING,
+    STRANDED,
+    SUCCESS,
+    error_of,
+)
 from miniasync._ffi import MEMCPY, MEMSET, NULL, lib, new
 from miniasync._flight import Flight
 from miniasync._future import Future, Operation
@@ -63,7 +72,9 @@ class Batch(Flight):
 
     @property
     def drives_itself(self) -> bool:  # type: ignore[override]
-        """Whether some operations are still to be started, by another poll."""
+        """Whether it takes further polls, to start operations or to see an end."""
+        if self.handle is not None and self.handle.is_silent:
+            return True
         return self.slot is not None and bool(self.slot.has_more)
 
     def describe(self) -> str:
@@ -110,8 +121,22 @@ class Batch(Flight):
         )
         return self._conclude(code)
 
+    def link(self) -> tuple[CData, CData] | None:
+        """Make it, to be a link of a chain in C."""
+        leaf = self.advance()
+        if leaf is None:
+            return None
+        return leaf, _ffi.ffi.addressof(self.slot, "code")
+
+    def release(self) -> None:
+        """End it, not started: a chain in C was ended before."""
+        self.settle(CANCELLED)
+
     def let_go(self) -> None:
         """Release the memory, and the mover."""
+        if self.handle is not None and self.code == SUCCESS and self.pins is not None:
+            nbytes = lib.ma_batch_bytes(self.pins.ops, self.count)
+            self.handle.count(self.count, nbytes)
         if self.code == FORKED and self.slot is not None:
             lib.ma_batch_abandon(self.slot)
         if self.code != FAILED:

@@ -27,12 +27,23 @@ class Handle:
     Attributes:
         closed: Nothing may be started any more.
         cmover: The C mover, None once `close` has returned.
+        is_silent: Its operations wake nobody when they are complete.
         home: The only process in which it works, None if forked ones are as good:
             in a child, a mover with threads of upstream's library hangs.
+        nbytes: How many bytes its complete operations were about.
+        operations: How many are complete, and ended well.
         vdm: Its ``struct vdm *``, likewise.
     """
 
-    __slots__ = ("closed", "cmover", "home", "vdm")
+    __slots__ = (
+        "closed",
+        "cmover",
+        "home",
+        "is_silent",
+        "nbytes",
+        "operations",
+        "vdm",
+    )
 
     def __init__(
         self,
@@ -43,6 +54,9 @@ class Handle:
         has_threads: bool,
     ) -> None:
         self.closed = False
+        self.is_silent = False
+        self.nbytes = 0
+        self.operations = 0
         self.home = os.getpid() if has_threads and _ffi.IS_UPSTREAM else None
         self.cmover: CData = ffi.gc(cmover, partial(_delete, delete, os.getpid()))
         self.vdm = vdm
@@ -52,6 +66,15 @@ class Handle:
         self.closed = True
         finish_all(self)
         self.vdm = self.cmover = None
+
+    def count(self, operations: int, nbytes: int) -> None:
+        """Count what has ended well.
+
+        In one piece with others' counting: the interpreter changes threads at
+        calls and jumps only.
+        """
+        self.operations += operations
+        self.nbytes += nbytes
 
     def export(self) -> CData:
         """Return the ``struct vdm *`` as something that keeps the C mover.

@@ -7,9 +7,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi
-from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED
+from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED, SUCCESS
 from miniasync._ffi import NULL, SLOT, lib, new, run
 from miniasync._flight import Flight
+from miniasync._interest import interest_of
 
 if TYPE_CHECKING:
     from miniasync._buffers import Pins
@@ -53,7 +54,14 @@ class Move(Flight):
         self.pins: Pins | None = pins
         self.nbytes = pins.nbytes
         self.byte = byte
+        if handle.is_silent:
+            interest_of(self)
         self.flags = flags
+
+    @property
+    def drives_itself(self) -> bool:  # type: ignore[override]
+        """Whether its mover wakes nobody, so that somebody has to look."""
+        return self.handle is not None and self.handle.is_silent
 
     def describe(self) -> str:
         """Say what it is, in a few words."""
@@ -116,4 +124,6 @@ class Move(Flight):
         """Release the memory, and the mover."""
         if self.pins is not None:
             self.pins.release()
+            if self.code == SUCCESS and self.handle is not None:
+                self.handle.count(1, self.nbytes)
         self.pins = self.handle = None

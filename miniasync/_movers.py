@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from miniasync import _ffi
 from miniasync._batch import B, Batching
@@ -13,6 +13,7 @@ from miniasync._batch_buffers import checked_byte
 from miniasync._buffers import integer, pin_copy, pin_one
 from miniasync._closing import Closing
 from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, ffi, lib
+from miniasync._flight import outstanding
 from miniasync._future import Future, Operation
 from miniasync._handle import Handle
 from miniasync._move import Move
@@ -34,6 +35,19 @@ class Flags(IntFlag):
 
     NO_CACHE_HINT = _ffi.NO_CACHE_HINT
     """The destination will not be read soon: keep it out of the cache."""
+
+
+class Stats(NamedTuple):
+    """What a mover has done."""
+
+    operations: int
+    """How many have ended well; each of a batch counts."""
+
+    bytes: int
+    """How many bytes these were about."""
+
+    pending: int
+    """How many futures have been started and are not known to be complete."""
 
 
 class DataMover(Batching, Closing):
@@ -176,6 +190,18 @@ class DataMover(Batching, Closing):
         """
         return self._handle.export()
 
+    def stats(self) -> Stats:
+        """What it has done so far; also of a closed mover.
+
+        Operations that other C libraries start on `vdm` are not counted.
+        """
+        handle = self._handle
+        pending = sum(
+            flight.slot is not None and flight.uses(handle)
+            for flight in outstanding.copy()
+        )
+        return Stats(handle.operations, handle.nbytes, pending)
+
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
@@ -188,6 +214,12 @@ class DataMover(Batching, Closing):
         Closing twice is fine.
         """
         self._handle.close()
+
+    def _cmover(self) -> CData:
+        cmover = self._handle.cmover
+        if cmover is None:
+            raise ClosedError("the mover is closed: make another one")
+        return cmover
 
     def _admit(self, flags: int) -> int:
         """Check what has nothing to do with buffers; the flags as plain bits."""
@@ -305,12 +337,6 @@ class ThreadsMover(DataMover):
         """
         nbytes: int = lib.data_mover_threads_get_inline_below(self._cmover())
         return None if _ffi.IS_UPSTREAM else nbytes
-
-    def _cmover(self) -> CData:
-        cmover = self._handle.cmover
-        if cmover is None:
-            raise ClosedError("the mover is closed: make another one")
-        return cmover
 
 
 def _checked_flags(flags: int) -> int:

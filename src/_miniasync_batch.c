@@ -296,6 +296,16 @@ ma_batch_run(struct ma_batch *batch, struct vdm *vdm,
 	return batch->code;
 }
 
+uint64_t
+ma_batch_bytes(const struct ma_batch_op *ops, size_t n)
+{
+	uint64_t nbytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		nbytes += ops[i].n;
+	return nbytes;
+}
+
 void
 ma_batch_abandon(struct ma_batch *batch)
 {

@@ -85,6 +85,9 @@ int ma_batch_run(struct ma_batch *batch, struct vdm *vdm,
 	uint8_t *results, size_t n, uint64_t flags,
 	struct future_waiter *waiter, uint64_t timeout_ns);
 
+/* How many bytes n operations are about. */
+uint64_t ma_batch_bytes(const struct ma_batch_op *ops, size_t n);
+
 /*
  * Frees what C has allocated for a batch that will not be polled any more, though
  * it has been and is not complete: in a forked child. Its operations belong to

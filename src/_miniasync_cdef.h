@@ -282,6 +282,7 @@ int ma_batch_run(struct ma_batch *batch, struct vdm *vdm,
 	enum vdm_operation_type type, const struct ma_batch_op *ops,
 	uint8_t *results, size_t n, uint64_t flags,
 	struct future_waiter *waiter, uint64_t timeout_ns);
+uint64_t ma_batch_bytes(const struct ma_batch_op *ops, size_t n);
 void ma_batch_abandon(struct ma_batch *batch);
 
 /* _miniasync_ranges.h */
