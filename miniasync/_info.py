@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 import miniasync
-from miniasync import _sysinfo
+from miniasync import _dsa, _sysinfo
 
 
 def collect() -> dict[str, object]:
@@ -38,8 +39,17 @@ def _movers() -> dict[str, dict[str, object]]:
     return {
         "SyncMover": {"available": True},
         "ThreadsMover": {"available": True, **_defaults()},
-        "DmlMover": {"available": False, "reason": "not available in this build"},
+        "DmlMover": _dml(),
     }
+
+
+def _dml() -> dict[str, object]:
+    dsa = _dsa.devices()
+    try:
+        with miniasync.DmlMover() as mover:
+            return {"available": True, "hardware": mover.uses_hardware, "dsa": dsa}
+    except miniasync.MiniasyncError as error:
+        return {"available": False, "reason": str(error), "dsa": dsa}
 
 
 def _defaults() -> dict[str, object]:
@@ -68,6 +78,7 @@ def describe(found: dict[str, object]) -> str:
             )
         elif name == "movers":
             lines |= {mover: _describe_mover(facts) for mover, facts in value.items()}
+            lines["DSA"] = _describe_dsa(value["DmlMover"]["dsa"])
         else:
             lines[name] = ", ".join(f"{key} {fact}" for key, fact in value.items())
     width = max(len(name) for name in lines) + 2
@@ -80,6 +91,8 @@ def describe(found: dict[str, object]) -> str:
 def _describe_mover(facts: dict[str, object]) -> str:
     if not facts["available"]:
         return str(facts["reason"])
+    if "hardware" in facts:
+        return "with a device" if facts["hardware"] else "available, without a device"
     details = {
         "threads": f"{facts.get('threads')} threads",
         "inline_below": f"inline below {facts.get('inline_below')} bytes",
@@ -87,3 +100,15 @@ def _describe_mover(facts: dict[str, object]) -> str:
     # What upstream's library does not tell is None.
     known = [text for name, text in details.items() if facts.get(name) is not None]
     return ", ".join(known) or "available"
+
+
+def _describe_dsa(facts: dict[str, Any]) -> str:
+    parts = [f"{name} {state}" for name, state in facts["devices"].items()]
+    parts += [
+        f"{name} {queue['state']} {queue['mode']} {queue['type']}"
+        f" ({'usable' if queue['usable'] else 'not usable'})"
+        for name, queue in facts["queues"].items()
+    ]
+    if facts["advice"] is not None:
+        parts.append(facts["advice"])
+    return "; ".join(parts)
