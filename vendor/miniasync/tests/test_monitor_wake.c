@@ -165,7 +165,7 @@ wake_all_the_time(void *arg)
 static void
 removing_while_woken(void)
 {
-	enum { ROUNDS = T_SANITIZED ? 3000 : 30000 };
+	enum { ROUNDS = T_SLOW ? 3000 : 30000 };
 	struct probe p[4];
 	pthread_t wakers[2];
 	uint64_t random = 7;
