@@ -265,7 +265,7 @@ more_than_4_gib_is_all_filled(void)
 	int fd;
 
 	/* Sanitizers look at every byte, and take minutes. */
-	if (T_SANITIZED)
+	if (T_SLOW)
 		return;
 	m = new_dml(DATA_MOVER_DML_SOFTWARE);
 	at = mmap(NULL, n, PROT_NONE,
