@@ -134,19 +134,11 @@ ma__entries_add(struct ma__entries *entries, struct future *fut, void *data)
 }
 
 void
-ma__entry_retire(struct ma__entry *entry)
-{
-	unsigned armed = MA__CELL_ARMED;
-
-	atomic_compare_exchange_strong_explicit(&entry->cell.flags, &armed,
-		MA__CELL_SPARE, memory_order_acq_rel, memory_order_relaxed);
-}
-
-void
 ma__entries_drop(struct ma__entries *entries, struct ma__entry *entry)
 {
 	struct ma__entry **link =
 		bucket_of(entries->buckets, entries->nbuckets, entry->fut);
+	unsigned armed = MA__CELL_ARMED;
 
 	while (*link != entry)
 		link = &(*link)->chain;
@@ -158,7 +150,9 @@ ma__entries_drop(struct ma__entries *entries, struct ma__entry *entry)
 		atomic_exchange_explicit(&entry->cell.flags, MA__CELL_SPARE,
 			memory_order_acq_rel);
 	else
-		ma__entry_retire(entry);
+		atomic_compare_exchange_strong_explicit(&entry->cell.flags,
+			&armed, MA__CELL_SPARE, memory_order_acq_rel,
+			memory_order_relaxed);
 	entry->state = MA__ENTRY_SPARE;
 	/* Relaxed: nobody else makes it SPARE, or READY no more. */
 	if (atomic_load_explicit(&entry->cell.flags, memory_order_relaxed) !=

@@ -62,10 +62,7 @@ struct ma__entry *ma__entries_add(struct ma__entries *entries,
 /* Takes one that is in no list any more out of the table. */
 void ma__entries_drop(struct ma__entries *entries, struct ma__entry *entry);
 
-/* Complete: wakes are ignored from now on. */
-void ma__entry_retire(struct ma__entry *entry);
-
-/* A cell of a dropped entry was popped: the entry can be used again. */
+/* The cell of one that is complete or dropped was popped; it is SPARE now. */
 void ma__entries_popped(struct ma__entries *entries, struct ma__entry *entry);
 
 static inline void

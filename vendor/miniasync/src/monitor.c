@@ -66,9 +66,9 @@
  * wake was first: the cell is on the stack or about to be, and its memory must
  * not become another's before it was popped. So it stays READY, the entry
  * belongs to nobody, and the next pop gives it back. An entry in `woken` is READY
- * and on no stack: it is made SPARE there and then. The same goes for one that
- * completes: it is retired when it is put into `done`, and given back when run
- * has returned it, unless it is still to be popped.
+ * and on no stack: it is made SPARE there and then. One that run returns goes the
+ * same way; a wake that comes while it is in `done` rings for nothing, and its
+ * cell is SPARE once popped.
  *
  * A program that adds and removes and never runs would collect such entries.
  * Therefore add pops before it asks for more memory.
@@ -202,7 +202,6 @@ poll_entry(struct future_monitor *monitor, struct ma__entry *entry,
 		if (entry->in_rounds)
 			poll_at_once(monitor);
 		entry->state = MA__ENTRY_DONE;
-		ma__entry_retire(entry);
 		ma__list_append(&monitor->done, entry);
 		return;
 	}
@@ -248,14 +247,6 @@ take_woken(struct future_monitor *monitor)
 	}
 }
 
-/* When to look for forgotten wakers, once there is one that could be. */
-static void
-set_check(struct future_monitor *monitor)
-{
-	if (monitor->pace.check_at == 0 && !ma__list_empty(&monitor->quiet))
-		(void)ma__pace_check(&monitor->pace, ma__now());
-}
-
 int
 future_monitor_add(struct future_monitor *monitor, struct future *future,
 	void *data)
@@ -280,7 +271,9 @@ future_monitor_add(struct future_monitor *monitor, struct future *future,
 	if (entry == NULL)
 		return ENOMEM;
 	poll_entry(monitor, entry, false);
-	set_check(monitor);
+	/* Says when to look for forgotten wakers, if nothing did so yet. */
+	if (monitor->pace.check_at == 0 && !ma__list_empty(&monitor->quiet))
+		(void)ma__pace_check(&monitor->pace, ma__now());
 	if (entry->state != MA__ENTRY_DONE)
 		return 0;
 	ma__list_remove(entry);
@@ -362,7 +355,6 @@ future_monitor_run(struct future_monitor *monitor, void *done[], size_t max)
 		ma__pace_check(&monitor->pace, now))
 		ma__list_move(&monitor->quiet, &monitor->checking);
 	poll_batch(monitor, &monitor->checking);
-	set_check(monitor);
 
 	while (n < max && !ma__list_empty(&monitor->done)) {
 		struct ma__entry *const entry = ma__list_first(&monitor->done);

@@ -234,6 +234,23 @@ adding(void)
 	free(p);
 }
 
+/* Nor is any needed to say that there is nothing to watch. */
+static void
+adding_complete_ones(void)
+{
+	struct future_monitor *m = new_monitor();
+	struct probe_future done;
+
+	FUTURE_INIT_COMPLETE(&done);
+	for (int kind = MALLOC; kind <= CALLOC; kind++) {
+		arm((enum kind)kind, ENOMEM, 0);
+		CHECK_INT(future_monitor_add(m, FUTURE_AS_RUNNABLE(&done), m),
+			EALREADY);
+		disarm();
+	}
+	future_monitor_delete(m);
+}
+
 /* A thousand wakes, one system call; and two a run that has nothing to do. */
 static void
 counting_calls(void)
@@ -250,6 +267,9 @@ counting_calls(void)
 		CHECK_INT(future_monitor_add(m, probe_future(&p[i]), &p[i]), 0);
 	}
 	CHECK_INT(calls[READ] + calls[WRITE], 0);
+	/* each twice as large as the one before */
+	CHECK_INT(calls[CALLOC], 7);
+	CHECK_INT(calls[MALLOC], 7);
 	for (int i = 0; i < N; i++)
 		probe_finish(&p[i]);
 	CHECK_INT(calls[WRITE], 1);
@@ -321,5 +341,6 @@ rung_many_times(void)
 	probe_fini(&other);
 }
 
-T_MAIN(T_CASE(making), T_CASE(adding), T_CASE(counting_calls),
-	T_CASE(ringing_and_draining), T_CASE(rung_many_times))
+T_MAIN(T_CASE(making), T_CASE(adding), T_CASE(adding_complete_ones),
+	T_CASE(counting_calls), T_CASE(ringing_and_draining),
+	T_CASE(rung_many_times))

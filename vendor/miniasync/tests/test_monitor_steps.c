@@ -325,7 +325,7 @@ complete_before_the_push(void)
 		CHECK(done[0] == &probes[0]);
 		CHECK_INT(readable(monitor, 0), 0);
 		CHECK_INT(future_monitor_count(monitor), 3);
-		/* late wakes */
+		/* returned: late wakes are ignored */
 		ma__cell_wake(cell);
 		CHECK_INT(readable(monitor, 0), 0);
 		/* the next one to come takes its place */
@@ -409,6 +409,39 @@ entries_are_given_back(void)
 	probe_fini(&p);
 }
 
+/* The same for those that a run leaves to the next one. */
+static void
+left_ones_are_given_back(void)
+{
+	enum { N = 200 };
+	struct probe p[N];
+	long before;
+
+	setup();
+	for (int i = 0; i < N; i++) {
+		probe_init(&p[i], PROBE_WAKER);
+		CHECK_INT(future_monitor_add(monitor, probe_future(&p[i]),
+				  NULL),
+			0);
+	}
+	for (int i = 0; i < N; i++)
+		probe_wake(&p[i]);
+	run_in_vain(monitor);
+	CHECK_INT(atomic_load(&p[N - 1].polls), 1);
+	for (int i = 0; i < N; i++)
+		CHECK_INT(future_monitor_remove(monitor, probe_future(&p[i])),
+			0);
+	before = mallocs;
+	for (int i = 0; i < N; i++)
+		CHECK_INT(future_monitor_add(monitor, probe_future(&p[i]),
+				  NULL),
+			0);
+	CHECK_INT(mallocs, before);
+	teardown();
+	for (int i = 0; i < N; i++)
+		probe_fini(&p[i]);
+}
+
 /* A mover's reference keeps cell and descriptor; the latter is not another's. */
 static void
 woken_after_the_deletion(void)
@@ -437,4 +470,4 @@ T_MAIN(T_CASE(a_late_ring), T_CASE(one_ring_for_several),
 	T_CASE(removed_before_the_push), T_CASE(removed_before_the_pop),
 	T_CASE(woken_after_the_removal), T_CASE(complete_before_the_push),
 	T_CASE(complete_in_add), T_CASE(entries_are_given_back),
-	T_CASE(woken_after_the_deletion))
+	T_CASE(left_ones_are_given_back), T_CASE(woken_after_the_deletion))

@@ -108,6 +108,35 @@ adding_from_within_run(void)
 	}
 }
 
+static void
+wake_and_add(struct probe *p, int poll, struct future_notifier *notifier)
+{
+	struct future_waker waker = notifier->waker;
+
+	(void)p;
+	if (poll > 2)
+		return;
+	FUTURE_WAKER_WAKE(&waker);
+	for (int i = 1; i < MOST; i++)
+		CHECK_INT(add(i), poll == 1 ? 0 : EEXIST);
+}
+
+/* A wake from within a poll counts, though memory is looked for after it. */
+static void
+woken_before_adding(void)
+{
+	setup(PROBE_WAKER);
+	probes[0].on_poll = wake_and_add;
+	CHECK_INT(add(0), 0);
+	for (int i = 2; i < 4; i++) {
+		CHECK_INT(readable(monitor, 0), 1);
+		run_in_vain(monitor);
+		CHECK_INT(atomic_load(&probes[0].polls), i);
+	}
+	CHECK_INT(readable(monitor, 0), 0);
+	teardown();
+}
+
 /* Complete ones, those that are woken, and those that are left alone. */
 static void
 remove_all_others(struct probe *p, int poll, struct future_notifier *notifier)
@@ -255,5 +284,6 @@ waiting_from_within(void)
 }
 
 T_MAIN(T_CASE(adding_from_within_add), T_CASE(adding_from_within_run),
-	T_CASE(removing_from_within_run), T_CASE(asking_from_within),
-	T_CASE(replacing_from_within_run), T_CASE(waiting_from_within))
+	T_CASE(woken_before_adding), T_CASE(removing_from_within_run),
+	T_CASE(asking_from_within), T_CASE(replacing_from_within_run),
+	T_CASE(waiting_from_within))
