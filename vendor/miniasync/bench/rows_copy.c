@@ -43,7 +43,7 @@ run_sizes(struct bench *bench, struct side ours, const size_t *sizes,
 			floor);
 		report_add(bench->report, size_name(n), outcome.ratio, "x",
 			floor > 0 ? AT_LEAST : NO_GOAL, floor,
-			versus_detail(outcome.ns, outcome.ns * outcome.ratio));
+			versus_detail(&outcome));
 	}
 }
 
@@ -110,8 +110,7 @@ run_at_once_large(struct bench *bench)
 			snprintf(name, sizeof(name), "%s, %s", size_name(n),
 				names[j]);
 			report_add(bench->report, name, outcomes[j].ratio, "x",
-				goal, targets[j],
-				versus_detail(outcomes[j].ns, outcomes[0].ns));
+				goal, targets[j], versus_detail(&outcomes[j]));
 		}
 		aside[0] = sides[0];
 		aside[1] = sides[2];
@@ -122,7 +121,7 @@ run_at_once_large(struct bench *bench)
 		versus(bench, aside, 2, time_for(bench, n), outcomes);
 		snprintf(name, sizeof(name), "%s, misaligned", size_name(n));
 		report_add(bench->report, name, outcomes[1].ratio, "x", goal,
-			1.5, versus_detail(outcomes[1].ns, outcomes[0].ns));
+			1.5, versus_detail(&outcomes[1]));
 	}
 	memory_delete(sides[0].dst, size);
 	memory_delete(sides[0].src, size);
@@ -195,7 +194,7 @@ run_shifts(struct bench *bench, const struct side *template, size_t low,
 	static const size_t shifts[] = {1, 64, 1000, 4 * KIB, 20000, 64 * KIB,
 		300000, MIB, 4 * MIB, 16 * MIB};
 	const size_t n = template->n;
-	struct outcome worst = {0, 1e9};
+	struct outcome worst = {.ratio = 1e9};
 	size_t points = 0;
 	char where[32] = "";
 	char name[48];
@@ -228,7 +227,7 @@ run_shifts(struct bench *bench, const struct side *template, size_t low,
 	snprintf(name, sizeof(name), "%s, by %s", size_name(n),
 		low > 0 ? "64 KiB or more" : "less than 64 KiB");
 	snprintf(text, sizeof(text), "worst of %zu: by %s, %s", points, where,
-		versus_detail(worst.ns, worst.ns * worst.ratio));
+		versus_detail(&worst));
 	report_add(bench->report, name, worst.ratio, "x", AT_LEAST, floor,
 		text);
 }

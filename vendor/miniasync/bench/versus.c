@@ -95,8 +95,10 @@ versus(struct bench *bench, const struct side *sides, size_t count,
 			ratios[round] = samples[0][round] / samples[i][round];
 		outcomes[i].ratio = median(ratios, rounds);
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		outcomes[i].ns = median(samples[i], rounds);
+		outcomes[i].libc_ns = outcomes[0].ns;
+	}
 }
 
 struct outcome
@@ -122,14 +124,14 @@ versus_again(struct bench *bench, const struct side *libc,
 }
 
 const char *
-versus_detail(double ns, double libc_ns)
+versus_detail(const struct outcome *outcome)
 {
 	static char text[64];
 	char ours[16];
 	char libc[16];
 
-	format_ns(ours, sizeof(ours), ns);
-	format_ns(libc, sizeof(libc), libc_ns);
+	format_ns(ours, sizeof(ours), outcome->ns);
+	format_ns(libc, sizeof(libc), outcome->libc_ns);
 	snprintf(text, sizeof(text), "%s, libc %s", ours, libc);
 	return text;
 }

@@ -24,6 +24,7 @@ struct side {
 
 struct outcome {
 	double ns; /* of one call: median */
+	double libc_ns; /* the same of the first side */
 	double ratio; /* how many times as fast as the first side: median */
 };
 
@@ -42,6 +43,6 @@ struct outcome versus_again(struct bench *bench, const struct side *libc,
 	const struct side *ours, double seconds, double floor);
 
 /* "8.1 us, libc 8.0 us", in a static buffer. */
-const char *versus_detail(double ns, double libc_ns);
+const char *versus_detail(const struct outcome *outcome);
 
 #endif /* VERSUS_H */
