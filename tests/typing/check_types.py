@@ -40,6 +40,24 @@ def results(mover: DataMover, array: np.ndarray[Any, Any], map: mmap.mmap) -> No
     assert_type(future.done(), bool)
 
 
+def batches(mover: DataMover, array: np.ndarray[Any, Any]) -> None:
+    data = bytearray(5)
+    assert_type(mover.memcpy_batch([(data, b"12345")]), Future[list[bytearray]])
+    assert_type(
+        mover.memcpy_batch([(array, data, 3)]).result(), list[np.ndarray[Any, Any]]
+    )
+    assert_type(mover.memset_batch(iter([(data, 1)])).result(), list[bytearray])
+    one = mover.memcpy_batch((data, array), src_offsets=array, lengths=[1, 2])
+    assert_type(one, Future[bytearray])
+    assert_type(
+        miniasync.memset_batch((array, 1), dst_offsets=range(3), lengths=1).result(),
+        np.ndarray[Any, Any],
+    )
+    assert_type(miniasync.memcpy_batch([(data, b"12345")]).result(), list[bytearray])
+    mover.memset_batch((data, 1), dst_offsets=[1])  # type: ignore[call-overload]
+    mover.memcpy_batch([(b"", 5)])  # type: ignore[arg-type]
+
+
 def movers() -> None:
     with ThreadsMover(threads=2, inline_below=0) as mover:
         assert_type(mover, ThreadsMover)
