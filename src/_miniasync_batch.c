@@ -15,6 +15,9 @@
  * A mover that knows nothing of replacing notifiers (upstream's) keeps quiet
  * about an operation that was started without one, and then nothing is announced:
  * the batch is polled round after round.
+ *
+ * A future may be moved between polls. Those in the queue are taken apart: all but
+ * a pointer and the state is made again for each poll, from what the batch knows.
  */
 
 #include "_miniasync_batch.h"
@@ -33,13 +36,15 @@
 #define START_COST ((size_t)1 << 10)
 #define QUEUE_COST ((size_t)16 << 10)
 
+/* What an operation's future has that the batch does not know anyway. */
 struct ma_batch_slot {
-	struct vdm_operation_future op;
+	void *data;
 	size_t index;
+	enum future_state state;
 };
 
 /* A piece of the queue, a page with what malloc adds. */
-#define BLOCK_SLOTS 31
+#define BLOCK_SLOTS 169
 
 struct ma_batch_block {
 	struct ma_batch_block *next;
@@ -115,73 +120,112 @@ pop(struct ma_batch *batch)
 	}
 }
 
-static void
-record(struct ma_batch *batch, size_t index, enum vdm_operation_result result)
+/* The future of an operation, but for what its mover has for it. */
+static struct vdm_operation_future
+describe(const struct ma_batch *batch, size_t index)
 {
-	batch->results[index] = (uint8_t)result;
-	batch->nfailed += result != VDM_SUCCESS;
+	const struct ma_batch_op *op = &batch->ops[index];
+	struct vdm_operation_future fut = {
+		.data = {.vdm = batch->vdm, .operation = {.type = batch->type}},
+	};
+
+	switch (batch->type) {
+	case VDM_OPERATION_MEMSET:
+		fut.data.operation.data.memset =
+			(struct vdm_operation_data_memset){
+				.str = op->dst,
+				.c = op->c,
+				.n = op->n,
+				.flags = batch->flags,
+		};
+		break;
+	case VDM_OPERATION_MEMMOVE:
+		fut.data.operation.data.memmove =
+			(struct vdm_operation_data_memmove){
+				.dest = op->dst,
+				.src = op->src,
+				.n = op->n,
+				.flags = batch->flags,
+		};
+		break;
+	default:
+		fut.data.operation.data.memcpy =
+			(struct vdm_operation_data_memcpy){
+				.dest = op->dst,
+				.src = op->src,
+				.n = op->n,
+				.flags = batch->flags,
+		};
+		break;
+	}
+	return fut;
 }
 
-/* Polls an operation; true if it is complete, its result written down. */
-static bool
+/* Polls an operation and writes its result down if it is complete. */
+static enum future_state
+poll_one(struct ma_batch *batch, struct vdm_operation_future *fut, size_t index,
+	struct slice *slice, struct future_notifier *n)
+{
+	const enum future_state state = future_poll(FUTURE_AS_RUNNABLE(fut), n);
+
+	/*
+	 * What it announced is not the next one's word; and if upstream's queue
+	 * is full, nobody wakes whom it turns away.
+	 */
+	if (state != FUTURE_STATE_RUNNING)
+		announce_nothing(n);
+	if (state == FUTURE_STATE_COMPLETE) {
+		batch->results[index] = (uint8_t)FUTURE_OUTPUT(fut)->result;
+		batch->nfailed += FUTURE_OUTPUT(fut)->result != VDM_SUCCESS;
+		spend(slice, START_COST);
+	}
+	return state;
+}
+
+/* Polls an operation in the queue; what it was polled in before is gone. */
+static enum future_state
 poll_slot(struct ma_batch *batch, struct ma_batch_slot *slot,
 	struct slice *slice, struct future_notifier *n)
 {
-	switch (future_poll(FUTURE_AS_RUNNABLE(&slot->op), n)) {
-	case FUTURE_STATE_COMPLETE:
-		/* What it announced is not the next one's word. */
-		announce_nothing(n);
-		record(batch, slot->index, FUTURE_OUTPUT(&slot->op)->result);
-		spend(slice, START_COST);
-		return true;
-	case FUTURE_STATE_IDLE:
-		/* Upstream's queue is full; nobody wakes whom it turns away. */
-		announce_nothing(n);
-		return false;
-	case FUTURE_STATE_RUNNING:
-		break;
-	}
-	return false;
-}
+	struct vdm_operation_future fut;
 
-static struct vdm_operation_future
-make(const struct ma_batch *batch, const struct ma_batch_op *op)
-{
-	switch (batch->type) {
-	case VDM_OPERATION_MEMSET:
-		return vdm_memset(batch->vdm, op->dst, op->c, op->n,
-			batch->flags);
-	case VDM_OPERATION_MEMMOVE:
-		return vdm_memmove(batch->vdm, op->dst, op->src, op->n,
-			batch->flags);
-	default:
-		return vdm_memcpy(batch->vdm, op->dst, op->src, op->n,
-			batch->flags);
-	}
+	if (slot->state == FUTURE_STATE_COMPLETE)
+		return slot->state;
+	fut = describe(batch, slot->index);
+	FUTURE_INIT_EXT(&fut, vdm_operation_impl, future_has_property_default);
+	fut.data.data = slot->data;
+	FUTURE_STATE(&fut) = slot->state;
+	slot->state = poll_one(batch, &fut, slot->index, slice, n);
+	return slot->state;
 }
 
 /* Starts the next operation; false if the mover takes no more for now. */
 static bool
 start_next(struct ma_batch *batch, struct slice *slice)
 {
-	const struct ma_batch_op *op = &batch->ops[batch->next];
+	const size_t index = batch->next;
 	struct future_notifier *n = front(batch) == NULL ? slice->n : NULL;
 	struct ma_batch_slot *slot = reserve(batch);
+	struct vdm_operation_future fut;
 
 	if (slot == NULL)
 		return false;
-	slot->op = make(batch, op);
-	if (FUTURE_STATE(&slot->op) == FUTURE_STATE_COMPLETE)
+	fut = describe(batch, index);
+	vdm_generic_operation(batch->vdm, &fut);
+	if (FUTURE_STATE(&fut) == FUTURE_STATE_COMPLETE)
 		return false; /* no memory */
-	slot->index = batch->next++;
-	if (poll_slot(batch, slot, slice, n)) {
-		spend(slice, op->n);
+	batch->next++;
+	if (poll_one(batch, &fut, index, slice, n) == FUTURE_STATE_COMPLETE) {
+		spend(slice, batch->ops[index].n);
 		return true;
 	}
 	spend(slice, QUEUE_COST);
+	slot->data = fut.data.data;
+	slot->index = index;
+	slot->state = FUTURE_STATE(&fut);
 	batch->last->end++;
 	batch->back = slot;
-	return FUTURE_STATE(&slot->op) != FUTURE_STATE_IDLE;
+	return slot->state != FUTURE_STATE_IDLE;
 }
 
 /* Polls what was started, as far as it is complete. */
@@ -191,7 +235,8 @@ finish_started(struct ma_batch *batch, struct slice *slice)
 	struct ma_batch_slot *slot;
 
 	while (slice->left != 0 && (slot = front(batch)) != NULL &&
-		poll_slot(batch, slot, slice, slice->n))
+		poll_slot(batch, slot, slice, slice->n) ==
+			FUTURE_STATE_COMPLETE)
 		pop(batch);
 }
 
@@ -201,12 +246,11 @@ start_more(struct ma_batch *batch, struct slice *slice)
 {
 	struct ma_batch_slot *first = front(batch);
 
-	if (first != NULL &&
-		FUTURE_STATE(&batch->back->op) == FUTURE_STATE_IDLE) {
+	if (first != NULL && batch->back->state == FUTURE_STATE_IDLE) {
 		/* It was turned away. If it is the front, again just now. */
 		if (batch->back == first ||
-			future_poll(FUTURE_AS_RUNNABLE(&batch->back->op),
-				NULL) == FUTURE_STATE_IDLE)
+			poll_slot(batch, batch->back, slice, NULL) ==
+				FUTURE_STATE_IDLE)
 			return;
 	}
 	while (slice->left != 0 && batch->next < batch->n) {
@@ -215,7 +259,8 @@ start_more(struct ma_batch *batch, struct slice *slice)
 		if (front(batch) != NULL)
 			return;
 		/* There is nothing of ours to wait for. */
-		record(batch, batch->next++, VDM_ERROR_OUT_OF_MEMORY);
+		batch->results[batch->next++] = VDM_ERROR_OUT_OF_MEMORY;
+		batch->nfailed++;
 		spend(slice, START_COST);
 	}
 }
@@ -250,7 +295,7 @@ batch_task(struct future_context *context, struct future_notifier *n)
 	start_more(batch, &slice);
 	batch->has_more = batch->next != batch->n ||
 		(front(batch) != NULL &&
-			FUTURE_STATE(&batch->back->op) == FUTURE_STATE_IDLE);
+			batch->back->state == FUTURE_STATE_IDLE);
 	if (batch->next == batch->n && front(batch) == NULL) {
 		ma_batch_abandon(batch);
 		batch->code = batch->nfailed == 0 ? 0 : MA_BATCH_FAILED;
