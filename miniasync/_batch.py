@@ -14,7 +14,6 @@ from miniasync._batch_buffers import (
     pin_fills_at,
 )
 from miniasync._ends import (
-    CANCELLED,
     CLOSED,
     FAILED,
     FORKED,
@@ -24,7 +23,7 @@ from miniasync._ends import (
     error_of,
 )
 from miniasync._ffi import MEMCPY, MEMSET, NULL, lib, new
-from miniasync._flight import Flight
+from miniasync._flight import Flight, outstanding
 from miniasync._future import Future, Operation
 from miniasync._interest import interest_of
 from miniasync.errors import BatchError
@@ -129,8 +128,9 @@ class Batch(Flight):
         return leaf, _ffi.ffi.addressof(self.slot, "code")
 
     def release(self) -> None:
-        """End it, not started: a chain in C was ended before."""
-        self.settle(CANCELLED)
+        """Make it idle again: a chain in C ended before it."""
+        self.slot = self.results = None
+        outstanding.discard(self)
 
     def let_go(self) -> None:
         """Release the memory, and the mover."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from miniasync._ffi import BYTES, NULL, CData, from_buffer, release
+from miniasync._ffi import BYTES, NULL, CData, from_buffer, memmove, release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 PLAIN = frozenset((bytearray, bytes))
 
 
+_BYTE = [bytes([value]) for value in range(256)]
+
+
 class Pins:
     """The memory of one operation, held until `release`.
 
@@ -47,6 +50,14 @@ class Pins:
     dst: CData
     src: CData
     nbytes: int
+
+    def copy(self) -> None:
+        """Copy the bytes, with the interpreter lock held."""
+        memmove(self.dst, self.src, self.nbytes)
+
+    def fill(self, byte: int) -> None:
+        """Set the bytes, with the interpreter lock held."""
+        memmove(self.dst, _BYTE[byte] * self.nbytes, self.nbytes)
 
     def release(self) -> None:
         """Let go of the memory now; further calls do nothing."""
@@ -94,8 +105,13 @@ def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
         else:
             nbytes = _checked(n, "src", len(source))
             _checked(n, "dst", len(to))
-        # Comparing the distance covers the order of both, and n = 0.
-        if not may_overlap and -nbytes < to + 0 - source < nbytes:
+        # Two objects of these types share nothing. Comparing the distance covers
+        # the order of both, and n = 0.
+        if (
+            not may_overlap
+            and (type(dst) not in PLAIN or type(src) not in PLAIN or dst is src)
+            and -nbytes < to + 0 - source < nbytes
+        ):
             raise ValueError(
                 "dst and src overlap, which memcpy does not allow: use memmove"
             )

@@ -48,6 +48,7 @@ _FUTURES = ffi.typeof("struct future *[]")
 
 NULL: CData = ffi.NULL
 from_buffer: Callable[..., CData] = ffi.from_buffer
+memmove: Callable[..., None] = ffi.memmove
 new: Callable[..., CData] = ffi.new
 release: Callable[[CData], None] = ffi.release
 

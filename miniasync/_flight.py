@@ -118,7 +118,7 @@ class Flight:
         return None
 
     def release(self) -> None:
-        """End it, not started: a chain in C was ended before. The lock is held."""
+        """Make it idle again: a chain in C ended before it. The lock is held."""
         raise NotImplementedError
 
     def ask_to_end(self) -> None:

@@ -32,6 +32,7 @@ class Handle:
             in a child, a mover with threads of upstream's library hangs.
         nbytes: How many bytes its complete operations were about.
         operations: How many are complete, and ended well.
+        small: Operations of fewer bytes may be done without it, in Python.
         vdm: Its ``struct vdm *``, likewise.
     """
 
@@ -42,6 +43,7 @@ class Handle:
         "is_silent",
         "nbytes",
         "operations",
+        "small",
         "vdm",
     )
 
@@ -57,6 +59,7 @@ class Handle:
         self.is_silent = False
         self.nbytes = 0
         self.operations = 0
+        self.small = 0
         self.home = os.getpid() if has_threads and _ffi.IS_UPSTREAM else None
         self.cmover: CData = ffi.gc(cmover, partial(_delete, delete, os.getpid()))
         self.vdm = vdm

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi
-from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED, SUCCESS
+from miniasync._ends import CLOSED, PENDING, STRANDED, SUCCESS
 from miniasync._ffi import NULL, SLOT, lib, new, run
-from miniasync._flight import Flight
+from miniasync._flight import Flight, outstanding
 from miniasync._interest import interest_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,13 @@ class Move(Flight):
         byte: int,
         flags: int,
     ) -> None:
-        Flight.__init__(self, value)
+        # Flight's, without the call.
+        self.code = PENDING
+        self.interest = None
+        self.lock = allocate_lock()
+        self.parent = None
+        self.slot = None
+        self.value = value
         self.handle: Handle | None = handle
         self.kind = kind
         self.pins: Pins | None = pins
@@ -90,9 +97,10 @@ class Move(Flight):
         return None if leaf is None else (leaf, _ffi.result_of(self.slot))
 
     def release(self) -> None:
-        """End it, not started: a chain in C was ended before."""
+        """Make it idle again: a chain in C ended before it."""
         lib.vdm_operation_release(self.slot)
-        self.settle(CANCELLED)
+        self.slot = None
+        outstanding.discard(self)
 
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Make it, start it, wait for it: the one call into C."""

@@ -17,11 +17,15 @@ from miniasync._flight import outstanding
 from miniasync._future import Future, Operation
 from miniasync._handle import Handle
 from miniasync._move import Move
+from miniasync._small import SmallMove
 from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from miniasync._buffers import SupportsBuffer
     from miniasync._ffi import CData
+
+# Below this, giving up the interpreter lock costs more than moving the bytes.
+_SMALL = 4096
 
 # What the C library takes for the length of its queue; ours has no end.
 _QUEUE_LENGTH = 128
@@ -91,7 +95,9 @@ class DataMover(Batching, Closing):
         """
         bits = self._admit(flags)
         pins = pin_copy(dst, src, n, False)
-        return Operation(Move(self._handle, MEMCPY, pins, dst, 0, bits))
+        handle = self._handle
+        kind = SmallMove if pins.nbytes < handle.small and not bits else Move
+        return Operation(kind(handle, MEMCPY, pins, dst, 0, bits))
 
     def memmove(
         self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
@@ -127,7 +133,9 @@ class DataMover(Batching, Closing):
         bits = self._admit(flags)
         byte = checked_byte("value", value)
         pins = pin_one("dst", dst, n, True)
-        return Operation(Move(self._handle, MEMSET, pins, dst, byte, bits))
+        handle = self._handle
+        kind = SmallMove if pins.nbytes < handle.small and not bits else Move
+        return Operation(kind(handle, MEMSET, pins, dst, byte, bits))
 
     def flush(self, buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
         """Write the cache lines of a buffer back to memory.
@@ -257,6 +265,7 @@ class SyncMover(DataMover):
             raise OutOfMemoryError("no memory for a mover")
         vdm = lib.data_mover_sync_get_vdm(mover)
         self._handle = Handle(mover, vdm, lib.data_mover_sync_delete, has_threads=False)
+        self._handle.small = _SMALL
 
 
 class ThreadsMover(DataMover):
@@ -315,6 +324,9 @@ class ThreadsMover(DataMover):
         )
         if limit is not None:
             lib.data_mover_threads_set_inline_below(mover, limit)
+        if not _ffi.IS_UPSTREAM:
+            inline_below = lib.data_mover_threads_get_inline_below(mover)
+            self._handle.small = min(inline_below, _SMALL)
 
     @property
     def threads(self) -> int | None:

@@ -66,7 +66,7 @@ class Segment(Flight):
         self._futures = ()
 
     def _end(self) -> int:
-        """Settle the steps; the code of the one that failed, if one did."""
+        """Give the steps back; the code of the one that failed, if one did."""
         code = SUCCESS
         for future in self._futures:
             flight = future._flight

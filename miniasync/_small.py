@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Operations so small that giving up the interpreter lock costs more.
+
+Every call into C gives it up, and gets it back only when another thread that
+computes has had its turn: see docs/decisions/0008. So these bytes are carried with
+the lock held, by the thread that starts the operation, as C would do.
+
+Not moves: repeated after an exception came in between, one that overlaps would do
+harm.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from miniasync import _ffi
+from miniasync._ends import CLOSED, PENDING, SUCCESS
+from miniasync._ffi import MEMCPY
+from miniasync._flight import outstanding
+from miniasync._interest import attend
+from miniasync._move import Move
+
+if TYPE_CHECKING:
+    from miniasync._ffi import CData
+
+
+class SmallMove(Move):
+    """A small memcpy or memset."""
+
+    __slots__ = ()
+
+    def wait(self) -> int:
+        """Start it, which is all there is to it."""
+        # Nobody else has memory that is in danger: it needs no `outstanding`.
+        if self.slot is None and self.lock.acquire(False):
+            try:
+                if self.code == PENDING and self.slot is None:
+                    self._carry()
+            finally:
+                self.lock.release()
+            if self.interest is not None:
+                attend(self)
+            if self.code != PENDING:
+                return self.code
+        return Move.wait(self)
+
+    def run(self, waiter: CData, timeout_ns: int) -> int:
+        """Start it, or what C has been told to make."""
+        if self.slot is not None or timeout_ns == _ffi.MAKE_ONLY:
+            return Move.run(self, waiter, timeout_ns)
+        outstanding.discard(self)
+        return self._carry()
+
+    def _carry(self) -> int:
+        handle, pins = self.handle, self.pins
+        if self.code != PENDING or handle is None or pins is None:
+            return self.settle(self.code)
+        if handle.closed:
+            return self.settle(CLOSED)
+        if self.kind == MEMCPY:
+            pins.copy()
+        else:
+            pins.fill(self.byte)
+        # What `settle` does, where there is less to do.
+        self.code = SUCCESS
+        handle.count(1, self.nbytes)
+        pins.release()
+        self.pins = self.handle = None
+        return SUCCESS
