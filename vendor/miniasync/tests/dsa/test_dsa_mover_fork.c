@@ -256,7 +256,7 @@ test_fork_amid_work(void)
 	atomic_store(&stop, 0);
 	for (int i = 0; i < 2; i++)
 		t_start(&threads[i], work_until_stopped, NULL);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 20; i++) {
 		dsa_await_accepted((size_t)i * 3);
 		CHECK_CHILD(child_amid_work, NULL, CHILD_SECONDS);
 	}
