@@ -340,6 +340,19 @@ def test_a_slice_ends_also_where_operations_are_queued(mover: Scripted) -> None:
     lib.ma_batch_abandon(batch.cdata)
 
 
+def test_a_slice_ends_also_where_many_are_complete(mover: Scripted) -> None:
+    batch = Batch(mover.vdm, 5000)
+    while not mover.pending or batch.cdata.has_more:
+        batch.poll()
+    mover.complete |= set(range(5000))
+    mover.checks = 0
+    assert batch.poll(1) == (RUNNING, WAKER)
+    assert batch.woken == [1]
+    assert mover.checks == 4096
+    assert batch.poll(2) == (COMPLETE, NONE)
+    assert mover.checks == 5000
+
+
 def test_a_poll_without_a_waker(mover: Scripted) -> None:
     mover.inline = True
     batch = Batch(mover.vdm, 256, 1 << 16)
@@ -413,3 +426,26 @@ def test_deadlines_come_between_slices(mover: Scripted) -> None:
     assert lib.future_waiter_wait(waiter, array, 1, 1, forever, 0) == 0
     assert len(mover.started) == 256
     lib.future_waiter_delete(waiter)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_the_sign_of_numbers(size: int) -> None:
+    # In a buffer so large that without its sign -1 would be a good offset.
+    bits = 8 * size
+    room = min(2**bits + 1, 2**63)
+    region = ffi.new("struct ma_region *", (ffi.cast("void *", 4096), room))
+    lengths = ffi.new("struct ma_numbers *", {"value": 1})
+    ops, at = ffi.new("struct ma_batch_op[]", 2), ffi.new("struct ma_fault_at *")
+    for is_signed, last in [(True, -1), (True, 2 ** (bits - 1) - 2), (False, 255)]:
+        data = ffi.new("char[]", (7).to_bytes(size, "little") * 2)
+        ffi.buffer(data)[size:] = last.to_bytes(size, "little", signed=is_signed) + b"0"
+        numbers = {"data": data, "size": size, "is_signed": is_signed}
+        fault = lib.ma_ranges_of_offsets(
+            *(ops, 2, region, ffi.NULL, 0),
+            *(ffi.new("struct ma_numbers *", numbers), ffi.NULL, lengths, at),
+        )
+        if last == -1:
+            assert fault == lib.MA_FAULT_DST
+            assert (at.index, at.offset, at.length) == (1, 2**64 - 1, 1)
+        else:
+            assert fault == lib.MA_FAULT_NONE

@@ -257,6 +257,16 @@ def test_refused(
     assert free(src)
 
 
+def test_offsets_are_free_after_an_error(mover: DataMover) -> None:
+    offsets = array.array("q", [99])
+    dst = bytearray(10)
+    with pytest.raises(ValueError, match="from 99 on of dst") as caught:
+        mover.memset_batch((dst, 1), dst_offsets=offsets, lengths=1)
+    offsets.append(0)
+    dst.append(0)
+    del caught
+
+
 def test_overlaps(mover: DataMover) -> None:
     memory = bytearray(TEXT)
     with pytest.raises(ValueError, match="operation 1: dst and src overlap"):
