@@ -102,11 +102,15 @@ ma__move_path(const struct ma__engine_config *config, const void *dst,
 }
 
 enum ma__path
-ma__fill_path(const struct ma__engine_config *config, size_t n, size_t whole,
-	uint64_t flags)
+ma__fill_path(const struct ma__engine_config *config, int c, size_t n,
+	size_t whole, uint64_t flags)
 {
-	return goes_past_caches(config, n, whole, config->nt_fill_min,
-		       config->nt_fill_hint_min, flags)
+	const bool zero = (unsigned char)c == 0;
+	const size_t min = zero ? config->nt_zero_min : config->nt_fill_min;
+	const size_t hint_min =
+		zero ? config->nt_zero_hint_min : config->nt_fill_hint_min;
+
+	return goes_past_caches(config, n, whole, min, hint_min, flags)
 		? MA__PATH_NT_FORWARD
 		: MA__PATH_LIBC;
 }
@@ -236,7 +240,7 @@ fill(void *dst, int c, size_t n, size_t whole, uint64_t flags)
 	struct parts parts;
 	char *body;
 
-	if (ma__fill_path(config, n, whole, flags) == MA__PATH_LIBC) {
+	if (ma__fill_path(config, c, n, whole, flags) == MA__PATH_LIBC) {
 		memset(dst, c, n);
 		write_back(dst, n, flags);
 		return;

@@ -22,7 +22,7 @@ struct ma__kernels;
  * MINIASYNC_CPU_FEATURES: names to switch off, each after a minus, separated
  * by commas ("-avx2,-clwb"). Names are those of ma__cpu_feature_names().
  * MINIASYNC_NT_THRESHOLD: nt_copy_min and nt_copy_hint_min, in bytes.
- * MINIASYNC_NT_FILL_THRESHOLD: nt_fill_min and nt_fill_hint_min, in bytes.
+ * MINIASYNC_NT_FILL_THRESHOLD: the four of fills, in bytes.
  *
  * They are read once and ignored in set-user-ID programs. What cannot be
  * understood is ignored.
@@ -37,6 +37,8 @@ struct ma__engine_config {
 	size_t nt_copy_hint_min; /* with VDM_F_NO_CACHE_HINT */
 	size_t nt_fill_min;
 	size_t nt_fill_hint_min;
+	size_t nt_zero_min; /* fills with 0 */
+	size_t nt_zero_hint_min;
 	/* An overlapping move does only if source and destination are at
 	 * least this far apart. */
 	size_t nt_move_shift_min;

@@ -42,7 +42,8 @@ without(unsigned features, const char *list)
  * most of the L3 cache, even if the destination is read afterwards: from 3/8
  * of it. Who promises not to read it gains from 5/16 on. A fill has nothing to
  * fetch, and libc is as good at it until the destination is far larger than
- * the cache.
+ * the cache. Zeros reach memory at three times the speed of other bytes (of
+ * Zen 4; for others they are as good as any), so that with them it pays sooner.
  */
 static void
 set_up(void)
@@ -68,6 +69,8 @@ set_up(void)
 	config.nt_copy_hint_min = ma__parse_size(nt_copy, l3 / 16 * 5);
 	config.nt_fill_min = ma__parse_size(nt_fill, l3 * 2);
 	config.nt_fill_hint_min = ma__parse_size(nt_fill, l3);
+	config.nt_zero_min = ma__parse_size(nt_fill, l3);
+	config.nt_zero_hint_min = ma__parse_size(nt_fill, l3 / 8 * 3);
 	config.nt_move_shift_min = 65536;
 
 	/* Release: who sees the pointer sees what it points to. */

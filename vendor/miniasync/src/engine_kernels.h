@@ -62,7 +62,7 @@ enum ma__path ma__copy_path(const struct ma__engine_config *config,
 enum ma__path ma__move_path(const struct ma__engine_config *config,
 	const void *dst, const void *src, size_t n, size_t whole,
 	uint64_t flags);
-enum ma__path ma__fill_path(const struct ma__engine_config *config, size_t n,
-	size_t whole, uint64_t flags);
+enum ma__path ma__fill_path(const struct ma__engine_config *config, int c,
+	size_t n, size_t whole, uint64_t flags);
 
 #endif /* MA_ENGINE_KERNELS_H */

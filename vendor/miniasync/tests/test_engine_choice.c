@@ -103,6 +103,8 @@ look_at_defaults(void *arg)
 	CHECK(config->nt_copy_hint_min > l3 / 8);
 	CHECK(config->nt_fill_min > l3);
 	CHECK(config->nt_fill_hint_min <= config->nt_fill_min);
+	CHECK(config->nt_zero_min < config->nt_fill_min);
+	CHECK(config->nt_zero_hint_min < config->nt_fill_hint_min);
 #if defined(__x86_64__)
 	CHECK(config->features & MA__CPU_SSE2);
 	CHECK(config->kernels != NULL);
@@ -152,8 +154,11 @@ look_at_override(void *arg)
 	if (override->nt_fill != 0) {
 		CHECK_INT(config->nt_fill_min, override->nt_fill);
 		CHECK_INT(config->nt_fill_hint_min, override->nt_fill);
+		CHECK_INT(config->nt_zero_min, override->nt_fill);
+		CHECK_INT(config->nt_zero_hint_min, override->nt_fill);
 	} else {
 		CHECK_INT(config->nt_fill_min, l3 * 2);
+		CHECK_INT(config->nt_zero_min, l3);
 	}
 }
 
@@ -199,6 +204,8 @@ some_config(const struct ma__kernels *kernels)
 	config.nt_copy_hint_min = 2000000;
 	config.nt_fill_min = 9000000;
 	config.nt_fill_hint_min = 5000000;
+	config.nt_zero_min = 4000000;
+	config.nt_zero_hint_min = 1000000;
 	config.nt_move_shift_min = 65536;
 	config.l1d = 32768;
 	config.kernels = kernels;
@@ -342,18 +349,39 @@ chooses_for_overlapping_moves(void)
 static void
 chooses_for_fills(void)
 {
+	static const struct {
+		int c;
+		size_t n;
+		size_t whole;
+		uint64_t flags;
+		enum ma__path path;
+	} choices[] = {
+		{1, 4096, 8999999, 0, MA__PATH_LIBC},
+		{1, 4096, 9000000, 0, MA__PATH_NT_FORWARD},
+		{1, 4096, 4999999, hint, MA__PATH_LIBC},
+		{1, 4096, 5000000, hint, MA__PATH_NT_FORWARD},
+		{1, 4096, 4096, durable, MA__PATH_NT_FORWARD},
+		{1, 100, 100, durable, MA__PATH_LIBC},
+		{1, 100, 9000000, 0, MA__PATH_LIBC},
+		/* zeros; of a value the lowest byte counts */
+		{0, 4096, 3999999, 0, MA__PATH_LIBC},
+		{0, 4096, 4000000, 0, MA__PATH_NT_FORWARD},
+		{0x100, 4096, 4000000, 0, MA__PATH_NT_FORWARD},
+		{0x101, 4096, 4000000, 0, MA__PATH_LIBC},
+		{0, 4096, 999999, hint, MA__PATH_LIBC},
+		{0, 4096, 1000000, hint, MA__PATH_NT_FORWARD},
+	};
 	const struct ma__engine_config config = some_config(&some_kernels);
 	const struct ma__engine_config bare = some_config(NULL);
-	const enum ma__path nt = MA__PATH_NT_FORWARD;
 
-	CHECK_INT(ma__fill_path(&config, 4096, 8999999, 0), MA__PATH_LIBC);
-	CHECK_INT(ma__fill_path(&config, 4096, 9000000, 0), nt);
-	CHECK_INT(ma__fill_path(&config, 4096, 4999999, hint), MA__PATH_LIBC);
-	CHECK_INT(ma__fill_path(&config, 4096, 5000000, hint), nt);
-	CHECK_INT(ma__fill_path(&config, 4096, 4096, durable), nt);
-	CHECK_INT(ma__fill_path(&config, 100, 100, durable), MA__PATH_LIBC);
-	CHECK_INT(ma__fill_path(&config, 100, 9000000, 0), MA__PATH_LIBC);
-	CHECK_INT(ma__fill_path(&bare, 4096, SIZE_MAX, durable), MA__PATH_LIBC);
+	for (size_t i = 0; i < T_COUNT(choices); i++) {
+		CHECK_INT(ma__fill_path(&config, choices[i].c, choices[i].n,
+				  choices[i].whole, choices[i].flags),
+			choices[i].path);
+		CHECK_INT(ma__fill_path(&bare, choices[i].c, choices[i].n,
+				  choices[i].whole, choices[i].flags),
+			MA__PATH_LIBC);
+	}
 }
 
 T_MAIN(T_CASE(first_calls_agree), T_CASE(defaults_are_those_of_the_machine),

@@ -87,6 +87,8 @@ config_with_notes(void)
 		.nt_copy_hint_min = SIZE_MAX,
 		.nt_fill_min = SIZE_MAX,
 		.nt_fill_hint_min = SIZE_MAX,
+		.nt_zero_min = SIZE_MAX,
+		.nt_zero_hint_min = SIZE_MAX,
 		.nt_move_shift_min = 4096,
 		.kernels = &kernels,
 	};
