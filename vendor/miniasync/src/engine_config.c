@@ -71,7 +71,7 @@ set_up(void)
 	config.nt_fill_hint_min = ma__parse_size(nt_fill, l3);
 	config.nt_zero_min = ma__parse_size(nt_fill, l3);
 	config.nt_zero_hint_min = ma__parse_size(nt_fill, l3 / 8 * 3);
-	config.nt_move_shift_min = 65536;
+	config.nt_move_shift_min = 4096;
 
 	/* Release: who sees the pointer sees what it points to. */
 	atomic_store_explicit(&config_ready, &config, memory_order_release);

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #define MA__STEP ((size_t)4096)
-#define MA__AHEAD_SRC ((size_t)65536)
-#define MA__AHEAD_DST ((size_t)32768)
+#define MA__AHEAD_SRC ((size_t)98304)
+#define MA__AHEAD_DST ((size_t)49152)
 
 #define MA__NAME "sse2"
 #define MA__ISA(name_) sse2_##name_
