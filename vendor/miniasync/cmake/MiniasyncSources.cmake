@@ -42,6 +42,7 @@ set(MINIASYNC_SOURCES
   pool.c
   request.c
   runtime.c
+  settings.c
   workers.c)
 set(MINIASYNC_DML_NEEDS
   cputopo.c

@@ -12,6 +12,7 @@
 #include "libminiasync/future.h"
 #include "libminiasync/monitor.h"
 #include "libminiasync/runtime.h"
+#include "libminiasync/settings.h"
 #include "libminiasync/vdm.h"
 #include "libminiasync/version.h"
 #include "libminiasync/waiter.h"

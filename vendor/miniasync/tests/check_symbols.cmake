@@ -42,6 +42,7 @@ set(LIBMINIASYNC_1.1
   future_waiter_delete
   future_waiter_new
   future_waiter_wait
+  miniasync_settings
   miniasync_version
   vdm_operation_release)
 
