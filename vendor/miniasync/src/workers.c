@@ -1,17 +1,110 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * workers.c -- the worker threads of a mover, and its queue
+ * workers.c -- the queue of a mover, and who executes what is in it
  *
- * The queue holds operations that have bytes to hand out. A worker takes a
- * piece of the first one, under the lock, and executes it without; a large
- * operation stays first until all of its bytes are handed out, so several
- * workers execute it together. Whoever executes the last byte finishes it.
+ * The queue holds the operations that have bytes which nobody has taken.
+ * Whoever executes takes a piece of one under the mover's lock, executes it
+ * without the lock, and gives it back under the lock: an *executor*. There are
+ * two kinds.
  *
- * While a worker has an operation it is written down in worker->op, from before
- * the first byte until after the wake-up, under the lock. A fork happens under
- * the lock, too: an operation so written down is lost in the child. So is one
- * that another thread was executing itself (INLINE). What is neither has been
- * executed up to op->cursor, and not been touched beyond.
+ *   A worker takes a piece of the first operation in the queue. A helper is a
+ *   thread in a wait (wait.c). It takes a piece of the operation whose future
+ *   it is polling, wherever that is in the queue.
+ *
+ * So a thread that waits works, for what it waits for; and a poll outside a
+ * wait executes nothing that was handed over.
+ *
+ * A piece
+ *
+ *   is what about 100 us suffice for: between two of them a helper looks at its
+ *   deadline, and whether it has what it waits for. Towards the end pieces get
+ *   smaller, so that those who have none left wait for little. A program's own
+ *   function always gets the whole operation.
+ *
+ * Where an operation is
+ *
+ *   QUEUED    in the queue (op->queued): somebody may take a piece
+ *   TAKEN     not in it: everything is taken, by op->executors threads
+ *   FINISHED  op->left is 0: who brought it there completes the operation
+ *
+ * Who takes the last piece takes the operation out of the queue; nobody puts it
+ * back. A piece is taken once, because cursor and queue change under the lock
+ * only. `left` counts down without it, after the bytes are written; who brings
+ * it to 0 is one executor, and completes:
+ *
+ *   a worker by ma__op_finish(), which wakes (operation.c); a helper by
+ *   ma__op_complete_polled(): it is the poller itself, about to answer
+ *   COMPLETE, so there is nobody to wake. That holds because it helps only if
+ *   there is no waker to be called: the program's may wait for a lock that is
+ *   held around the poll. (A wait replaces the waker of earlier polls by its
+ *   cell, except in programs with the original's headers.)
+ *
+ * While a helper has a piece, `left` is above 0. So nobody completes, the state
+ * stays PENDING, waker and cell are the poller's alone, and the future's
+ * reference, which only a later part of the same poll drops, keeps the memory.
+ * A worker has a reference of its own, from taking to giving back.
+ *
+ * What a poll answers in a wait. If its operation is QUEUED it says `again`
+ * (ma__polling): the wait polls once more, at once. The poll that starts the
+ * operation only says so; each later one executes a piece first. Thus all
+ * futures of a wait are started before one of them is worked at. When the
+ * operation is TAKEN the poll says `soon` instead, and the wait sleeps until
+ * its cell is woken; the cell was registered before the poll looked at
+ * `queued`, and nothing becomes QUEUED again, so there is nothing that it could
+ * miss.
+ *
+ * Who helps with what: with nothing if inline_below is 0, which sends
+ * everything through workers; with a program's own function only in a wait that
+ * has no deadline, since there is no telling how long it takes. And never with
+ * what is not waited for: that would delay what is.
+ *
+ * Waking workers
+ *
+ *   A worker with nothing to take is *idle*: on a list, under the lock. Who
+ *   puts something into the queue may take one from the list, which makes it
+ *   awake, and wakes it after unlocking. An awake worker looks at the queue
+ *   before it gets idle. `inside` counts workers that execute a program's
+ *   function which may take its time, or call its waker: both may block. The
+ *   other awake ones are *looking*. Then
+ *
+ *   (I) while something is queued, a worker is looking, or all of them are
+ *       inside, or a wait *owes* a wake.
+ *
+ *   It is restored wherever it might break: by who queues, and by a worker that
+ *   goes inside and leaves something behind, each by summon(). An idle worker
+ *   leaves the list by the hand of another only, so no wake is lost: it sleeps
+ *   until it is off the list, whatever its park says.
+ *
+ *   Nobody wakes a second worker unless what is queued is worth it: waking one
+ *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
+ *   more executor pays for MA__ALONE_MAX more bytes, or as much time, and not
+ *   if there are as many as processors, helpers included. A worker that has
+ *   been woken wakes the next one, so that the poll which starts a large
+ *   operation wakes one only. When helpers make it one executor too many, a
+ *   worker gets idle early, if another one is looking.
+ *
+ *   A wait that starts operations which are not worth a wake does not wake at
+ *   all: it is going to execute them itself. It owes the wake instead, notes
+ *   that in ma__polling, and settles before it sleeps, returns, polls something
+ *   that is not asynchronous, or waits within a wait; at the latest after the
+ *   next round. Owing holds a reference to the workers, since the mover may be
+ *   deleted in between.
+ *
+ *   How long a program's function takes is measured, one call in 16 while it is
+ *   quick.
+ *
+ * Forks. A fork happens under the lock. op->executors is exact, therefore: an
+ * operation that had one is lost in the child, because nobody knows how far its
+ * piece got; so is one that another thread was executing itself (INLINE). What
+ * is neither has been executed up to its cursor, and not been touched beyond:
+ * the child's poll executes the rest. Executing is what happens between taking
+ * and giving back, completion and the call of the waker included.
+ *
+ * Memory orderings. What the starting poll wrote reaches executors through the
+ * lock, and so does a piece of an earlier executor, if it matters who writes
+ * first. The bytes reach who completes through `left`: decremented with
+ * release, and acquire for the last. `queued` is read by polls without the
+ * lock: as a hint when it is true, and when it is false for good.
  */
 
 #include "workers.h"
