@@ -148,6 +148,68 @@ old_headers_polled_during_the_wake(void)
 	data_mover_threads_delete(m);
 }
 
+/* A mover that does not call wakers: the wait must not rely on being woken. */
+static void
+old_headers_without_wakers(void)
+{
+	static const enum future_notifier_type kinds[] = {
+		FUTURE_NOTIFIER_NONE, FUTURE_NOTIFIER_POLLER};
+	struct runtime *r = new_runtime();
+
+	for (size_t i = 0; i < T_COUNT(kinds); i++) {
+		struct data_mover_threads *m = gated_new(1, kinds[i]);
+		uint64_t hold = 0;
+		pthread_t opener;
+		struct copy c;
+
+		old_init(&c, m, 1);
+		CHECK_INT(copy_poll(&c, NULL), FUTURE_STATE_RUNNING);
+		t_start(&opener, open_when_polled_twice, &hold);
+		runtime_wait(r, copy_future(&c));
+		t_join(opener);
+		copy_check(&c);
+		data_mover_threads_delete(m);
+	}
+	runtime_delete(r);
+}
+
+struct inner {
+	struct copy copy;
+	struct runtime *runtime;
+	sem_t waited;
+};
+
+static void
+wait_within_the_waker(void *data)
+{
+	struct inner *in = data;
+
+	runtime_wait(in->runtime, copy_future(&in->copy));
+	copy_check(&in->copy);
+	t_open(&in->waited);
+}
+
+/* The call is going on, but the wait is the program's own code within it. */
+static void
+old_headers_waited_for_within_the_waker(void)
+{
+	struct data_mover_threads *m = gated_new(1, FUTURE_NOTIFIER_WAKER);
+	struct future_notifier n;
+	struct inner in;
+
+	in.runtime = new_runtime();
+	CHECK(sem_init(&in.waited, 0, 0) == 0);
+	memset(&n, 0, sizeof(n));
+	n.waker.data = &in;
+	n.waker.wake = wait_within_the_waker;
+	old_init(&in.copy, m, 1);
+	CHECK_INT(copy_poll(&in.copy, &n), FUTURE_STATE_RUNNING);
+	t_open(&gate);
+	t_pass(&in.waited);
+	data_mover_threads_delete(m);
+	runtime_delete(in.runtime);
+}
+
 /* A task of several parts that loses interest in one while it runs. */
 FUTURE(fickle, struct copy *, int);
 
@@ -324,5 +386,7 @@ several_threads(void)
 
 T_MAIN(T_CASE(old_headers), T_CASE(old_headers_without_a_first_poll),
 	T_CASE(old_headers_polled_during_the_wake),
+	T_CASE(old_headers_without_wakers),
+	T_CASE(old_headers_waited_for_within_the_waker),
 	T_CASE(dropped_in_the_middle), T_CASE(deleted_right_after_the_wait),
 	T_CASE(the_wait_ends_with_the_work), T_CASE(several_threads))
