@@ -80,16 +80,21 @@ def cmake_build(session: nox.Session, source: Path, build: Path, *options: str) 
     session.run("cmake", "--build", str(build), external=True)
 
 
-def run_c_tests(session: nox.Session, *options: str, exclude: str = "^$") -> None:
-    """Build the C library with its tests and run all but those excluded."""
-    install_build_tools(session)
-    build = Path(session.create_tmp(), "c").resolve()
-    cmake_build(session, C_LIBRARY, build, *options)
+def run_ctest(session: nox.Session, build: Path, exclude: str = "^$") -> None:
+    """Run all tests of a build but those excluded."""
     session.run(
         *("ctest", "--test-dir", str(build), "--output-on-failure"),
         *("--no-tests=error", "--exclude-regex", exclude),
         external=True,
     )
+
+
+def run_c_tests(session: nox.Session, *options: str, exclude: str = "^$") -> None:
+    """Build the C library with its tests and run all but those excluded."""
+    install_build_tools(session)
+    build = Path(session.create_tmp(), "c").resolve()
+    cmake_build(session, C_LIBRARY, build, *options)
+    run_ctest(session, build, exclude)
 
 
 def run_docstring_examples(session: nox.Session) -> None:
@@ -177,7 +182,10 @@ def c_valgrind(session: nox.Session) -> None:
 
 @nox.session
 def c_coverage(session: nox.Session) -> None:
-    """Print how much of the C library its tests cover: lines, then branches."""
+    """Print how much of the C library its tests cover, lines and branches.
+
+    Fails below 95 % of the branches. CONTRIBUTING.md says what is not covered.
+    """
     session.install("gcovr")
     install_build_tools(session)
     folder = Path(session.create_tmp()).resolve()
@@ -187,9 +195,15 @@ def c_coverage(session: nox.Session) -> None:
     # gcc's own fork() would forget what the handlers of the fork counted.
     flags = (
         "--coverage -fprofile-update=atomic -fprofile-filter-files=/miniasync/src/"
-        " -fno-builtin-fork"
+        " -fno-builtin-fork -DT_SLOW"
     )
     included = C_LIBRARY / "tests" / "coverage.h"
+    # Consumers of an installed library are linked without libgcov. The copy
+    # engine is the same on all systems.
+    exclude = {
+        "OFF": r"^miniasync\.(consumer|man)\.",
+        "ON": r"^miniasync\.(consumer\.|man\.|engine)",
+    }
     builds = []
     for portable in ("OFF", "ON"):
         build = folder / f"portable-{portable.lower()}"
@@ -198,26 +212,21 @@ def c_coverage(session: nox.Session) -> None:
             *(session, C_LIBRARY, build),
             "-DCMAKE_C_COMPILER=gcc",
             "-DCMAKE_BUILD_TYPE=None",
-            f"-DCMAKE_C_FLAGS={flags} -include {included} -DT_SLOW",
+            f"-DCMAKE_C_FLAGS={flags} -include {included}",
             # What a shared library counts is lost in the children of tests.
             "-DBUILD_SHARED_LIBS=OFF",
             "-DMINIASYNC_BUILD_BENCH=OFF",
             f"-DMINIASYNC_PORTABLE={portable}",
             "-DMINIASYNC_TEST_TIMEOUT=600",
         )
-        # Consumers of an installed library are linked without libgcov.
-        session.run(
-            *("ctest", "--test-dir", str(build), "--output-on-failure"),
-            *("--no-tests=error", "--exclude-regex", "consumer"),
-            external=True,
-        )
+        run_ctest(session, build, exclude[portable])
     sources = re.escape(f"{C_LIBRARY / 'src'}{os.sep}")
     for metric in ("line", "branch"):
         session.run(
             *("gcovr", "--root", str(C_LIBRARY), "--filter", sources),
             # A fork copies the counts while other threads are counting.
             "--gcov-ignore-parse-errors=negative_hits.warn_once_per_file",
-            *("--txt-metric", metric, *builds),
+            *("--txt-metric", metric, f"--fail-under-{metric}", "95", *builds),
         )
 
 
