@@ -150,6 +150,18 @@ def c_tests(session: nox.Session) -> None:
 
 
 @nox.session
+def c_clang(session: nox.Session) -> None:
+    """Run the C tests as clang builds them, the headers in C++ included."""
+    if shutil.which("clang++") is None:
+        session.skip("clang is not installed")
+    compilers = ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
+    run_c_tests(session, *compilers, "-DMINIASYNC_WERROR=ON", "-DMINIASYNC_PORTABLE=ON")
+    run_c_tests(
+        session, *compilers, "-DMINIASYNC_WERROR=ON", "-DMINIASYNC_PORTABLE=OFF"
+    )
+
+
+@nox.session
 def c_asan(session: nox.Session) -> None:
     """Run the C tests under the address and undefined behaviour sanitizers."""
     run_c_tests(session, "-DMINIASYNC_SANITIZE=address,undefined")
