@@ -162,6 +162,22 @@ def c_clang(session: nox.Session) -> None:
 
 
 @nox.session
+def c_aarch64(session: nox.Session) -> None:
+    """Build for 64-bit ARM and run the C tests in an emulator."""
+    for program in ("aarch64-linux-gnu-g++", "qemu-aarch64"):
+        if shutil.which(program) is None:
+            session.skip(f"{program} is not installed")
+    toolchain = C_LIBRARY / "cmake" / "aarch64-linux-gnu.cmake"
+    run_c_tests(
+        session,
+        f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
+        "-DMINIASYNC_WERROR=ON",
+        "-DMINIASYNC_TEST_TIMEOUT=600",
+        "-DCMAKE_C_FLAGS=-DT_SLOW",
+    )
+
+
+@nox.session
 def c_asan(session: nox.Session) -> None:
     """Run the C tests under the address and undefined behaviour sanitizers."""
     run_c_tests(session, "-DMINIASYNC_SANITIZE=address,undefined")

@@ -56,6 +56,14 @@
 #define T_SLOW 0
 #endif
 #endif
+#ifdef T_EMULATOR /* from the build: what runs programs of this processor */
+#define T_EMULATED 1
+#define T_EXEC(program_, ...) execlp(T_EMULATOR, program_, __VA_ARGS__)
+#else
+#define T_EMULATED 0
+/* Becomes a test program, with arguments up to a NULL. */
+#define T_EXEC(program_, ...) execl(program_, program_, __VA_ARGS__)
+#endif
 #define T_MS UINT64_C(1000000)
 #define T_SECOND (1000 * T_MS)
 #define T_COUNT(array_) (sizeof(array_) / sizeof((array_)[0]))

@@ -507,7 +507,7 @@ run_with(void *arg)
 
 	setenv(variable[0], variable[1], 1);
 	setenv("TEST_ENGINE_CHILD", "1", 1);
-	execl(program, program, (char *)NULL);
+	T_EXEC(program, (char *)NULL);
 	_exit(1);
 }
 

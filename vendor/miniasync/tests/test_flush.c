@@ -203,7 +203,7 @@ run_without(void *arg)
 
 	setenv("MINIASYNC_CPU_FEATURES", off->features, 1);
 	setenv("TEST_FLUSH_NAME", off->name, 1);
-	execl(program, program, "takes_the_best_instruction",
+	T_EXEC(program, "takes_the_best_instruction",
 		"touches_lines_of_range_only", "leaves_data_alone",
 		"nothing_to_flush", (char *)NULL);
 	_exit(1);

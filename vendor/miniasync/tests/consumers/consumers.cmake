@@ -10,6 +10,9 @@ function(ma_test_consumer name)
     list(APPEND options
       "-DCMAKE_C_FLAGS=${CMAKE_C_FLAGS} -fsanitize=${MINIASYNC_SANITIZE}")
   endif()
+  if(CMAKE_TOOLCHAIN_FILE)
+    list(APPEND options -DCMAKE_TOOLCHAIN_FILE=${CMAKE_TOOLCHAIN_FILE})
+  endif()
   set(test miniasync.consumer.${name})
   add_test(NAME ${test}
     COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test
