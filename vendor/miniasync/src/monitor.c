@@ -47,8 +47,9 @@
  *   it. Otherwise the descriptor is, or becomes, readable.
  * - A cell that is pushed on top of others is taken by the pop that takes them,
  *   and the first of them was pushed while the stack was empty: one ring is for
- *   all. Between a push and its ring the pushing thread may lose its processor,
- *   and those above it wait for that, as in any queue with one bell.
+ *   all.
+ * - Between (2) and (4) a thread may lose its processor. Other wakes of the cell,
+ *   and those of cells pushed on top of it, wait for that thread then.
  * - The other way round, pop and then drain, would swallow the ring of a cell
  *   that was pushed in between.
  * - What run leaves in `woken` or `done`, it rings for itself, at its end.
@@ -326,9 +327,10 @@ poll_round(struct future_monitor *monitor, uint64_t now)
 	poll_batch(monitor, &monitor->round);
 	if (ma__list_empty(&monitor->round) &&
 		!ma__list_empty(&monitor->polled))
+		/* From now: the round may have taken its time. */
 		monitor->nap = ma__pace_busy(&monitor->pace)
 			? 0
-			: ma__pace_nap(&monitor->pace, now);
+			: ma__pace_nap(&monitor->pace, ma__now());
 }
 
 size_t

@@ -247,8 +247,12 @@ chains(void)
 			0);
 		t_pass(&gate_entered);
 		t_open(&gate);
-		CHECK_INT(readable(monitor, -1), 1);
-		run_in_vain(monitor);
+		/* more than once if the last ring of all came late */
+		while (FUTURE_STATE(&chain.data.first.fut) !=
+			FUTURE_STATE_COMPLETE) {
+			CHECK_INT(readable(monitor, -1), 1);
+			run_in_vain(monitor);
+		}
 		t_pass(&gate_entered);
 		CHECK(memcmp(a, b, sizeof(a)) == 0);
 		t_open(&gate);

@@ -79,6 +79,35 @@ without_a_waker(void)
 }
 
 static void
+take_time(struct probe *p, int poll, struct future_notifier *notifier)
+{
+	(void)p;
+	(void)poll;
+	(void)notifier;
+	frozen_ns += 10 * T_MS;
+}
+
+/* The loop gets its turn, however slow the task is. */
+static void
+slow_tasks(void)
+{
+	struct future_monitor *m = new_monitor();
+	struct probe p;
+
+	probe_init(&p, PROBE_NONE);
+	p.on_poll = take_time;
+	CHECK_INT(future_monitor_add(m, probe_future(&p), &p), 0);
+	run_at_once(m);
+	for (int i = 0; i < 10; i++) {
+		CHECK(future_monitor_deadline(m) > frozen_ns);
+		frozen_ns = future_monitor_deadline(m);
+		run_in_vain(m);
+	}
+	future_monitor_delete(m);
+	probe_fini(&p);
+}
+
+static void
 forgotten_wakers(void)
 {
 	struct future_monitor *m = new_monitor();
@@ -331,7 +360,7 @@ the_earlier_of_two(void)
 	probe_fini(&none);
 }
 
-T_MAIN(T_CASE(without_a_waker), T_CASE(forgotten_wakers),
+T_MAIN(T_CASE(without_a_waker), T_CASE(slow_tasks), T_CASE(forgotten_wakers),
 	T_CASE(woken_from_a_nap), T_CASE(silent_after_a_wake),
 	T_CASE(naps_go_on), T_CASE(thousands_are_checked),
 	T_CASE(thousands_without_a_waker), T_CASE(a_waker_at_last),
