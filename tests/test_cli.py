@@ -102,7 +102,11 @@ def test_info_for_programs(capsys: Capture) -> None:
         with miniasync.ThreadsMover() as mover:
             assert facts["threads"] == mover.threads
             assert facts["inline_below"] == mover.inline_below
-    assert found["movers"]["DmlMover"]["available"] is False
+    facts = found["movers"]["DmlMover"]
+    assert facts["available"] == ("reason" not in facts)
+    if facts["available"]:
+        with miniasync.DmlMover() as dml:
+            assert facts["hardware"] == dml.uses_hardware
     assert found["cores"] == len(os.sched_getaffinity(0))
 
 
