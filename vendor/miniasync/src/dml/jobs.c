@@ -135,10 +135,8 @@ ma__dml_jobs_get(struct ma__dml_jobs *jobs)
 		}
 		job->dml = dml;
 	}
-	job->state = MA__DML_READY;
-	job->at = 0;
-	job->end = 0;
-	job->refusals = 0;
+	/* The rest is as it was left, READY and at its end, or all zeros, which
+	 * is the same. */
 	return job;
 }
 
