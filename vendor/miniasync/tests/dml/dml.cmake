@@ -21,15 +21,35 @@ function(ma_dml_test name)
     miniasync_dml_doubled)
 endfunction()
 
-ma_dml_test(dml)
+# ma_libdml_test(test source) -- builds dml/<source> on libdml itself, and
+# registers it as miniasync.<test>
+function(ma_libdml_test test source)
+  if(MINIASYNC_HAVE_DML)
+    ma_add_test_program(test_${test} dml/${source} miniasync.${test}
+      miniasync_vdm_dml_static)
+    target_include_directories(test_${test}
+      PRIVATE ${dml_dir} ${CMAKE_CURRENT_SOURCE_DIR})
+  else()
+    add_test(NAME miniasync.${test} COMMAND sh -c
+      "echo 'skipped: no libdml (CMake package DML, 1.1 or later)'; exit 77")
+    set_tests_properties(miniasync.${test} PROPERTIES SKIP_RETURN_CODE 77)
+  endif()
+endfunction()
 
-if(MINIASYNC_HAVE_DML)
-  ma_add_test_program(test_dml_libdml dml/test_dml.c miniasync.dml_libdml
-    miniasync_vdm_dml_static)
-  target_include_directories(test_dml_libdml
-    PRIVATE ${dml_dir} ${CMAKE_CURRENT_SOURCE_DIR})
-else()
-  add_test(NAME miniasync.dml_libdml COMMAND sh -c
-    "echo 'skipped: no libdml (CMake package DML, 1.1 or later)'; exit 77")
-  set_tests_properties(miniasync.dml_libdml PROPERTIES SKIP_RETURN_CODE 77)
-endif()
+ma_dml_test(dml)
+ma_dml_test(dml_device)
+ma_dml_test(dml_durable)
+ma_wrap(dml_durable ma__flush)
+ma_dml_test(dml_lifetime)
+ma_wrap(dml_lifetime calloc malloc pthread_mutex_init ma__fork_add)
+ma_dml_test(dml_queue)
+ma_dml_test(dml_threads)
+
+ma_libdml_test(dml_libdml test_dml.c)
+ma_libdml_test(dml_large test_dml_large.c)
+
+ma_add_test_program(test_dml_stub
+  "dml/test_dml_stub.c;${MINIASYNC_DML_STUB}" miniasync.dml_stub
+  miniasync_static)
+target_include_directories(test_dml_stub
+  PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})

@@ -111,8 +111,10 @@ move_bytes(const dml_job_t *job, size_t n)
 		memmove(dst, job->source_first_ptr, n);
 		break;
 	case DML_OP_FILL:
-		for (size_t i = 0; i < n; i++)
-			dst[i] = job->pattern[i % 8];
+		for (int i = 1; i < 8; i++)
+			if (job->pattern[i] != job->pattern[0])
+				die("a fill with several bytes");
+		memset(dst, job->pattern[0], n);
 		break;
 	default:
 		break;
@@ -471,6 +473,14 @@ double_submissions(void)
 	n = the.submissions;
 	unlock();
 	return n;
+}
+
+void
+double_forget(void)
+{
+	lock();
+	the.submissions = 0;
+	unlock();
 }
 
 size_t

@@ -6,7 +6,8 @@
  * commanded works: submissions are accepted and jobs done when they are first
  * checked. It ends the process with a message if the rules of libdml are broken:
  * a job submitted or freed while in flight, checked without having been
- * accepted, moved in memory, or of no bytes. Its device refuses every flag but
+ * accepted, moved in memory, or of no bytes; and by a fill with different bytes,
+ * which the mover has none of. Its device refuses every flag but
  * the hint for the cache.
  */
 
@@ -65,9 +66,12 @@ struct double_descriptor {
 	dml_status_t status; /* of the submission */
 };
 
-/* The n-th since the last double_reset(), but those that do nothing. */
+/* The n-th since the last double_forget() or double_reset(); those that do nothing
+ * do not count. */
 struct double_descriptor double_submitted(size_t n);
 size_t double_submissions(void);
+/* From here on the next one is number 0. */
+void double_forget(void);
 
 size_t double_nops(void);
 size_t double_in_flight(void); /* jobs */
