@@ -15,8 +15,8 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from miniasync import _ffi
-from miniasync._buffers import PLAIN, integer, refusal, refuse_references
-from miniasync._ffi import BYTES, NULL, CData, from_buffer, lib, new, release
+from miniasync._buffers import PLAIN, integer, refuse_references, second_try
+from miniasync._ffi import BYTES, NULL, CData, from_buffer, lib, new
 from miniasync._numbers import Numbers
 from miniasync.errors import OutOfMemoryError
 
@@ -221,16 +221,17 @@ def _pin_all(
     views: list[CData], name: str, objects: Sequence[Any], writable: bool
 ) -> None:
     """Add the pinned memory of all of them to the list."""
+    before = len(views)
     try:
         views.extend(map(from_buffer, repeat(BYTES), objects, repeat(writable)))
     except (TypeError, ValueError, BufferError):
+        del views[before:]
         for index, obj in enumerate(objects):
             try:
-                release(from_buffer(BYTES, obj, writable))
+                views.append(from_buffer(BYTES, obj, writable))
             except (TypeError, ValueError, BufferError) as error:
                 where = f"pairs[{index}]: {name}"
-                raise refusal(where, obj, writable, error) from None
-        raise
+                views.append(second_try(where, obj, writable, error))
 
 
 def _refuse_all_references(dsts: Sequence[Any]) -> None:
@@ -347,7 +348,7 @@ def _region(views: list[CData], name: str, obj: object, writable: bool) -> CData
     try:
         views.append(from_buffer(BYTES, obj, writable))
     except (TypeError, ValueError, BufferError) as error:
-        raise refusal(name, obj, writable, error) from None
+        views.append(second_try(name, obj, writable, error))
     return new(_REGION, (views[-1], len(views[-1])))
 
 

@@ -13,8 +13,9 @@ goes from here to C through `Pins` alone, and is gone from there afterwards.
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from miniasync import _dlpack
 from miniasync._ffi import BYTES, NULL, CData, from_buffer, memmove, release
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
         @property
         def __array_interface__(self) -> Mapping[str, object]: ...
 
-    SupportsBuffer: TypeAlias = Buffer | _Array
+    class _Tensor(Protocol):
+        def __dlpack_device__(self) -> Any: ...
+
+    SupportsBuffer: TypeAlias = Buffer | _Array | _Tensor
 
 # Types that cannot hold references to Python objects.
 PLAIN = frozenset((bytearray, bytes))
@@ -86,7 +90,7 @@ def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
     try:
         to = from_buffer(BYTES, dst, True)
     except (TypeError, ValueError, BufferError) as error:
-        raise refusal("dst", dst, True, error) from None
+        to = second_try("dst", dst, True, error)
     source = None
     try:
         if type(dst) not in PLAIN:
@@ -94,7 +98,7 @@ def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
         try:
             source = from_buffer(BYTES, src)
         except (TypeError, ValueError, BufferError) as error:
-            raise refusal("src", src, False, error) from None
+            source = second_try("src", src, False, error)
         if n is None:
             nbytes = len(to)
             if len(source) != nbytes:
@@ -144,7 +148,7 @@ def pin_one(name: str, obj: object, n: object, writable: bool) -> Pins:
     try:
         to = from_buffer(BYTES, obj, writable)
     except (TypeError, ValueError, BufferError) as error:
-        raise refusal(name, obj, writable, error) from None
+        to = second_try(name, obj, writable, error)
     try:
         if writable and type(obj) not in PLAIN:
             refuse_references(obj)
@@ -187,6 +191,8 @@ def refuse_references(dst: object) -> None:
     """Bytes written over object references would crash the interpreter."""
     try:
         format = memoryview(dst).format  # type: ignore[arg-type]
+    except TypeError:
+        return  # tensors have numbers only
     except ValueError:
         # NumPy has types without a format, such as datetime64.
         holds = getattr(getattr(dst, "dtype", None), "hasobject", False)
@@ -198,6 +204,28 @@ def refuse_references(dst: object) -> None:
             "dst holds references to Python objects, which bytes cannot"
             " replace: pass an array of plain numbers"
         )
+
+
+def second_try(name: str, obj: object, writable: bool, error: Exception) -> CData:
+    """Pin what has no buffer but shares its memory otherwise, or refuse it.
+
+    Args:
+        name: What the argument is called where the user wrote it.
+        obj: What could not be pinned.
+        writable: Whether the bytes will be written.
+        error: Why.
+
+    Raises:
+        TypeError: It has no memory to share.
+        BufferError: The memory cannot be used.
+    """
+    if isinstance(error, TypeError) and _dlpack.shares_memory(obj):
+        obj = _dlpack.as_array(name, obj)
+        try:
+            return from_buffer(BYTES, obj, writable)
+        except (TypeError, ValueError, BufferError) as second:
+            error = second
+    raise refusal(name, obj, writable, error) from None
 
 
 def refusal(name: str, obj: object, writable: bool, error: Exception) -> Exception:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Memory of objects without the buffer protocol, through DLPack.
+
+Tensors of PyTorch and others share theirs that way, with NumPy in between, which
+is imported only here. (https://dmlc.github.io/dlpack/latest/python_spec.html)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CPU = 1  # DLDeviceType.kDLCPU
+
+
+def shares_memory(obj: object) -> bool:
+    """Whether the object speaks DLPack."""
+    return hasattr(obj, "__dlpack__") and hasattr(obj, "__dlpack_device__")
+
+
+def as_array(name: str, obj: Any) -> object:
+    """Return a NumPy array that shares the object's memory and keeps it.
+
+    Args:
+        name: What the argument is called where the user wrote it.
+        obj: Something that speaks DLPack.
+
+    Raises:
+        TypeError: NumPy is not there.
+        BufferError: The memory is not the CPU's, or cannot be shared.
+    """
+    try:
+        import numpy as np
+    except ImportError:
+        raise TypeError(
+            f"{name}: NumPy is needed to use the memory of a {type(obj).__name__}"
+        ) from None
+    if obj.__dlpack_device__()[0] != _CPU:
+        raise BufferError(
+            f"{name} is in the memory of a device: copy it to the CPU first"
+        )
+    try:
+        # NumPy takes memory from older versions of DLPack for read-only.
+        return obj.numpy() if hasattr(obj, "numpy") else np.from_dlpack(obj)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise BufferError(f"{name} cannot be used: {error}") from None
