@@ -51,6 +51,13 @@ if(NOT output MATCHES "^n = 1\t[0-9.e+]+\tns\n")
   message(FATAL_ERROR "--plain printed\n${output}")
 endif()
 
+# Beside itself; --beside takes one program, without a launcher.
+list(GET COMMAND -1 program)
+run(${COMMAND} --quick --rows polling --beside ${program})
+if(NOT output MATCHES "\n  n = 1 +[0-9.]+ ns +[0-9.]+ ns ")
+  message(FATAL_ERROR "--beside printed\n${output}")
+endif()
+
 execute_process(COMMAND ${COMMAND} --rows polling,no-such
   RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
 if(NOT result EQUAL 2)

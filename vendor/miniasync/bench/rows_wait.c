@@ -140,7 +140,7 @@ idle_mover(struct bench *bench)
 
 	future_poll(FUTURE_AS_RUNNABLE(&fut), NULL);
 	wait_for(bench, FUTURE_AS_RUNNABLE(&fut));
-	rest_ns(50000000);
+	rest_ns(bench->quick ? 10000000 : 500000000); /* until they park */
 	start = now_ns();
 	cpu = others_cpu_ns();
 	rest_ns(bench->quick ? 10000000 : 1000000000);
