@@ -18,7 +18,8 @@ complain() {
 # Public: what is exported, and the functions and macros of the headers, apart
 # from those whose name ends with an underscore.
 public_names() {
-	sed -n 's/^[[:blank:]]*\([a-z_0-9]*\);$/\1/p' src/libminiasync.map
+	sed -n 's/^[[:blank:]]*\([a-z_0-9]*\);$/\1/p' src/libminiasync.map \
+		src/dml/libminiasync-vdm-dml.map
 	cat include/*.h include/*/*.h |
 		sed -n -e 's/^\([a-z_0-9]*\)(.*/\1/p' \
 			-e 's/^#define \([A-Z_0-9]*\)(.*/\1/p'
