@@ -145,7 +145,12 @@ bytes_try_all(struct vdm *vdm, size_t largest,
 			break;
 		for (int type = 0; type <= VDM_OPERATION_FLUSH; type++) {
 			/* the large ones with fewer flags */
-			for (int j = 0; j < (n > 65537 ? 2 : 5); j++) {
+			int end = n > 65537 ? 2 : 5;
+			int begin = T_SLOW > 1 ? (int)(i + 1) % end : 0;
+
+			if (T_SLOW > 1)
+				end = begin + 1;
+			for (int j = begin; j < end; j++) {
 				size_t shift = t_random(&random) % 67;
 				size_t from = t_random(&random) % 67;
 

@@ -32,7 +32,9 @@ static bool is_child;
 static size_t
 step(void)
 {
-	return T_SLOW && is_child ? 97 : T_SLOW || is_child ? 17 : 1;
+	if (T_SLOW > 1 || (T_SLOW && is_child))
+		return 97;
+	return T_SLOW || is_child ? 17 : 1;
 }
 
 /* Something that copies, and from which size on it can. */

@@ -256,11 +256,13 @@ child(void *arg)
 int
 main(int argc, char *argv[])
 {
-	int64_t operations = argc > 1 ? strtoll(argv[1], NULL, 10) : 20000;
+	int64_t operations = T_SLOW > 1 ? 5000 : 20000;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	struct player *players = calloc(THREADS, sizeof(*players));
 	pthread_t threads[THREADS];
 
+	if (argc > 1)
+		operations = strtoll(argv[1], NULL, 10);
 	CHECK(operations > 0 && players != NULL);
 	printf("%lld operations, seed %llu\n", (long long)operations,
 		(unsigned long long)seed);
