@@ -17,6 +17,18 @@ if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Kind of build" FORCE)
 endif()
 
+option(MINIASYNC_HELGRIND
+  "Tell helgrind about atomic operations, to run the tests under it" OFF)
+if(MINIASYNC_HELGRIND)
+  include(CheckIncludeFile)
+  check_include_file(valgrind/helgrind.h MA_HAVE_HELGRIND_H)
+  if(NOT MA_HAVE_HELGRIND_H)
+    message(FATAL_ERROR "MINIASYNC_HELGRIND=ON needs <valgrind/helgrind.h>. "
+      "Install valgrind (Debian, Ubuntu: apt install valgrind).")
+  endif()
+  set(ma_helgrind ${CMAKE_CURRENT_LIST_DIR}/../tests/helgrind.h)
+endif()
+
 # ma_set_compile_options(target)
 function(ma_set_compile_options target)
   set_target_properties(${target} PROPERTIES
@@ -25,6 +37,10 @@ function(ma_set_compile_options target)
     -Wall -Wextra -Wpedantic -Wshadow
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
     $<$<BOOL:${MINIASYNC_WERROR}>:-Werror>)
+  if(MINIASYNC_HELGRIND)
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:C>:SHELL:-g -include ${ma_helgrind}>")
+  endif()
   if(MINIASYNC_SANITIZE)
     # Not part of what is installed: a user of the library decides for himself.
     set(flags -fsanitize=${MINIASYNC_SANITIZE} -fno-sanitize-recover=all
