@@ -2,7 +2,7 @@
 """Operations so small that giving up the interpreter lock costs more.
 
 Every call into C gives it up, and gets it back only when another thread that
-computes has had its turn: see docs/decisions/0008. So these bytes are carried with
+computes has had its turn: see docs/decisions/0010. So these bytes are carried with
 the lock held, by the thread that starts the operation, as C would do.
 
 Not moves: repeated after an exception came in between, one that overlaps would do
