@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "os.h"
 #include "workers.h"
 
@@ -22,10 +23,18 @@
 #define DEFAULT_INLINE_BELOW ((size_t)4096)
 
 /*
- * An operation of MA__ALONE_MAX bytes or more is cut into pieces of this size.
- * Smaller ones cost more than the shorter tail brings.
+ * A program's function that takes less than this, on average, is quick; one that
+ * was not called yet is not. It is measured at every call until it is quick, and
+ * then now and then.
  */
-#define PIECE ((size_t)1 << 20)
+#define QUICK_NS 5000
+#define MEASURE_EVERY 16
+
+/* Bytes that one thread copies in the time: a middling speed. */
+#define BYTES_PER_NS 20
+
+/* The functions of the program, by enum vdm_operation_type. */
+#define FUNCTIONS (VDM_OPERATION_MEMSET + 1)
 
 struct data_mover_threads {
 	struct vdm base; /* first: the vdm is the mover */
@@ -35,6 +44,9 @@ struct data_mover_threads {
 	memcpy_fn user_memcpy; /* NULL: the copy engine */
 	memmove_fn user_memmove;
 	memset_fn user_memset;
+	/* How long a call takes on average; 0: not known. Relaxed: estimates. */
+	atomic_uint call_ns[FUNCTIONS];
+	atomic_uint calls;
 };
 
 static bool
@@ -47,36 +59,75 @@ has_user_function(const struct data_mover_threads *dmt,
 }
 
 static void
-execute(struct ma__op *op, size_t offset, size_t n)
+call_user_function(const struct data_mover_threads *dmt,
+	const struct ma__request *request)
 {
-	const struct data_mover_threads *dmt = op->mover;
-	const struct ma__request *request = &op->request;
 	const unsigned flags = (unsigned)request->flags;
+	const size_t n = request->n;
+	struct ma__polling *const polling = ma__polling;
 
-	/* A user's function gets the whole operation: it is never split. */
-	if (request->type == VDM_OPERATION_MEMCPY && dmt->user_memcpy != NULL)
+	/* What it polls is not part of the wait that calls it, if one does. */
+	ma__polling = NULL;
+	if (request->type == VDM_OPERATION_MEMCPY)
 		dmt->user_memcpy(request->dst, request->src, n, flags);
-	else if (request->type == VDM_OPERATION_MEMMOVE &&
-		dmt->user_memmove != NULL)
+	else if (request->type == VDM_OPERATION_MEMMOVE)
 		dmt->user_memmove(request->dst, request->src, n, flags);
-	else if (request->type == VDM_OPERATION_MEMSET &&
-		dmt->user_memset != NULL)
-		dmt->user_memset(request->dst, request->c, n, flags);
 	else
-		ma__request_run(request, offset, n);
+		dmt->user_memset(request->dst, request->c, n, flags);
+	ma__polling = polling;
 }
 
-/* How many bytes of the operation are handed to a worker at a time. */
-static size_t
-piece_of(const struct data_mover_threads *dmt, const struct ma__op *op)
+/* Calls it and learns how long it takes. */
+static void
+measure_user_function(struct data_mover_threads *dmt,
+	const struct ma__request *request)
 {
+	atomic_uint *const average = &dmt->call_ns[request->type];
+	const unsigned old =
+		atomic_load_explicit(average, memory_order_relaxed);
+	const uint64_t start = ma__now();
+	uint64_t ns;
+
+	call_user_function(dmt, request);
+	ns = ma__earlier(ma__now() - start, UINT32_MAX / 8) | 1;
+	if (old != 0)
+		ns = ((uint64_t)old * 7 + ns) / 8 + 1;
+	atomic_store_explicit(average, (unsigned)ns, memory_order_relaxed);
+}
+
+static void
+execute(struct ma__op *op, size_t offset, size_t n)
+{
+	struct data_mover_threads *dmt = op->mover;
 	const struct ma__request *request = &op->request;
 
-	if (request->n < MA__ALONE_MAX || dmt->workers->count == 1 ||
-		has_user_function(dmt, request->type) ||
-		ma__request_overlaps(request))
-		return request->n;
-	return PIECE;
+	/* A user's function gets the whole operation: it is never split. */
+	if (!op->function)
+		ma__request_run(request, offset, n);
+	else if (op->timed)
+		measure_user_function(dmt, request);
+	else
+		call_user_function(dmt, request);
+}
+
+/* Of an operation that the program's function executes: what is known of it. */
+static void
+estimate(struct data_mover_threads *dmt, struct ma__op *op)
+{
+	const unsigned ns = atomic_load_explicit(
+		&dmt->call_ns[op->request.type], memory_order_relaxed);
+	const unsigned calls =
+		atomic_load_explicit(&dmt->calls, memory_order_relaxed);
+
+	/* Two threads may store the same number. */
+	atomic_store_explicit(&dmt->calls, calls + 1, memory_order_relaxed);
+	op->weight = (size_t)ns * BYTES_PER_NS;
+	if (op->weight < op->request.n)
+		op->weight = op->request.n;
+	op->slow = ns == 0 || op->weight >= (size_t)QUICK_NS * BYTES_PER_NS;
+	if (op->slow && op->weight < MA__ALONE_MAX)
+		op->weight = MA__ALONE_MAX;
+	op->timed = op->slow || calls % MEASURE_EVERY == 0;
 }
 
 static void *
@@ -91,6 +142,17 @@ threads_op_new(struct vdm *vdm, const enum vdm_operation_type type)
 	return op;
 }
 
+/* May the wait that is polling, if there is one, execute such an operation? */
+static bool
+helps(const struct data_mover_threads *dmt, const struct ma__op *op)
+{
+	return ma__polling != NULL && ma__polling->helps &&
+		dmt->inline_below != 0 &&
+		(ma__polling->functions || !op->function);
+}
+
+static int threads_has_property(void *future, enum future_property property);
+
 /* Is the operation to be executed by this poll, rather than by a worker? */
 static bool
 runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
@@ -100,8 +162,10 @@ runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
 
 	if (dmt->workers->orphaned)
 		return true;
-	if (has_user_function(dmt, op->request.type))
-		return false;
+	/* It cannot be shared: a wait for nothing else calls it itself. */
+	if (op->function)
+		return helps(dmt, op) && ma__polling->alone != 0 &&
+			ma__polling_is(operation);
 	return n == 0 || n < dmt->inline_below ||
 		(dmt->inline_below != 0 && n < ma__polling_bytes(operation));
 }
@@ -110,6 +174,15 @@ static void
 start(struct data_mover_threads *dmt, struct ma__op *op,
 	const struct vdm_operation *operation, struct future_notifier *n)
 {
+	op->function = has_user_function(dmt, op->request.type);
+	op->timed = false;
+	op->slow = false;
+	op->weight = op->request.n;
+	op->whole = true;
+	if (op->function)
+		estimate(dmt, op);
+	else
+		op->whole = ma__request_overlaps(&op->request);
 	if (runs_inline(dmt, op, operation)) {
 		atomic_store_explicit(&op->state, MA__OP_INLINE,
 			memory_order_relaxed);
@@ -117,10 +190,14 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 		ma__op_complete_alone(op);
 		return;
 	}
-	op->piece = piece_of(dmt, op);
 	atomic_store_explicit(&op->left, op->request.n, memory_order_relaxed);
 	ma__op_start(op, n, dmt->desired);
-	ma__workers_queue(dmt->workers, op);
+	op->fresh = ma__polling != NULL;
+	/* A task that started it may mean to do other things first. */
+	ma__workers_queue(dmt->workers, op,
+		helps(dmt, op) && ma__polling_is(operation)
+			? threads_has_property
+			: NULL);
 }
 
 static int
@@ -146,6 +223,24 @@ threads_op_start(void *data, const struct vdm_operation *operation,
 	return 0;
 }
 
+/* Works at the operation that a wait polls, or says what else there is to do. */
+static void
+help(struct data_mover_threads *dmt, struct ma__op *op)
+{
+	struct ma__polling *const polling = ma__polling;
+	const bool fresh = op->fresh;
+
+	op->fresh = false;
+	if (ma__op_has_waker(op) || !helps(dmt, op))
+		return;
+	if (!atomic_load_explicit(&op->queued, memory_order_relaxed))
+		polling->soon |= !op->slow;
+	else if (fresh || polling->enough)
+		polling->again = true;
+	else
+		polling->again = ma__workers_help(dmt->workers, op);
+}
+
 static enum future_state
 threads_op_check(void *data, const struct vdm_operation *operation)
 {
@@ -157,10 +252,14 @@ threads_op_check(void *data, const struct vdm_operation *operation)
 	 * exact, the rest was copied at another time (fork.c).
 	 */
 	if (dmt->workers->orphaned &&
-		(op->lost ||
+		(op->executors != 0 ||
 			atomic_load_explicit(&op->state,
 				memory_order_relaxed) != MA__OP_DONE))
 		ma__workers_adopt(dmt->workers, op);
+	else if (ma__polling != NULL &&
+		atomic_load_explicit(&op->state, memory_order_relaxed) !=
+			MA__OP_DONE)
+		help(dmt, op);
 	return ma__op_poll(op, operation, dmt->desired) ? FUTURE_STATE_COMPLETE
 							: FUTURE_STATE_RUNNING;
 }
@@ -222,6 +321,9 @@ data_mover_threads_new(size_t nthreads, size_t ringbuf_size,
 	dmt->user_memcpy = NULL;
 	dmt->user_memmove = NULL;
 	dmt->user_memset = NULL;
+	for (int i = 0; i < FUNCTIONS; i++)
+		atomic_init(&dmt->call_ns[i], 0);
+	atomic_init(&dmt->calls, 0);
 	dmt->workers = ma__workers_new(nthreads,
 		ma__os_env_size("MINIASYNC_MAX_OPERATIONS", DEFAULT_LIMIT),
 		execute);
@@ -256,6 +358,8 @@ data_mover_threads_set_memcpy_fn(struct data_mover_threads *dmt,
 	memcpy_fn dmt_memcpy)
 {
 	dmt->user_memcpy = dmt_memcpy;
+	atomic_store_explicit(&dmt->call_ns[VDM_OPERATION_MEMCPY], 0,
+		memory_order_relaxed);
 }
 
 void
@@ -263,6 +367,8 @@ data_mover_threads_set_memmove_fn(struct data_mover_threads *dmt,
 	memmove_fn dmt_memmove)
 {
 	dmt->user_memmove = dmt_memmove;
+	atomic_store_explicit(&dmt->call_ns[VDM_OPERATION_MEMMOVE], 0,
+		memory_order_relaxed);
 }
 
 void
@@ -270,6 +376,8 @@ data_mover_threads_set_memset_fn(struct data_mover_threads *dmt,
 	memset_fn dmt_memset)
 {
 	dmt->user_memset = dmt_memset;
+	atomic_store_explicit(&dmt->call_ns[VDM_OPERATION_MEMSET], 0,
+		memory_order_relaxed);
 }
 
 void

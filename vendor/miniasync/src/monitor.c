@@ -191,12 +191,16 @@ static void
 poll_entry(struct future_monitor *monitor, struct ma__entry *entry,
 	bool checked)
 {
+	/* An event loop has other things to do than a mover's work. */
+	struct ma__polling polling = {.helps = false};
+	struct ma__polling *const outer = ma__polling;
 	bool wakes;
 
 	entry->state = MA__ENTRY_POLLING;
 	monitor->depth++;
-	/* 0: an event loop has other things to do than a mover's work. */
-	wakes = ma__poll_with(entry->fut, &entry->cell, 0);
+	ma__polling = &polling;
+	wakes = ma__poll_with(&polling, entry->fut, &entry->cell);
+	ma__polling = outer;
 	monitor->depth--;
 
 	if (entry->fut->context.state == FUTURE_STATE_COMPLETE) {

@@ -144,9 +144,10 @@ ma__op_reset(struct ma__op *op)
 	op->cell = NULL;
 	op->told = false;
 	op->monitor = 0;
-	op->piece = 0;
+	op->fresh = false;
+	atomic_init(&op->queued, false);
+	op->executors = 0;
 	op->cursor = 0;
-	op->lost = false;
 	op->result = VDM_SUCCESS;
 }
 
@@ -305,7 +306,7 @@ rest(struct ma__op *op, unsigned calls)
 
 /* Calls the waker, until no poll has missed the call; then DONE. */
 static void
-wake_and_complete(struct ma__op *op)
+wake_and_complete(struct ma__op *op, void (*blocks)(void *arg), void *arg)
 {
 	unsigned state = lock(op);
 
@@ -325,6 +326,8 @@ wake_and_complete(struct ma__op *op)
 		}
 		atomic_store_explicit(&op->calls, calls, memory_order_relaxed);
 		unlock(op, MA__OP_WAKING);
+		if (calls == 0)
+			blocks(arg);
 		waking = op;
 		waker.wake(waker.data);
 		waking = NULL;
@@ -335,14 +338,28 @@ wake_and_complete(struct ma__op *op)
 }
 
 void
-ma__op_finish(struct ma__op *op)
+ma__op_finish(struct ma__op *op, void (*blocks)(void *arg), void *arg)
 {
-	wake_and_complete(op);
+	wake_and_complete(op, blocks, arg);
 	/* After DONE, or who sees it change would poll too early. */
 	__atomic_store_n(&op->monitor, 1, __ATOMIC_RELEASE);
 	if (op->cell != NULL) {
 		ma__cell_wake(op->cell);
 		ma__cell_unref(op->cell);
+	}
+}
+
+void
+ma__op_complete_polled(struct ma__op *op)
+{
+	struct ma__cell *const cell = swap_cell(op, NULL);
+
+	atomic_store_explicit(&op->state, MA__OP_DONE, memory_order_release);
+	__atomic_store_n(&op->monitor, 1, __ATOMIC_RELEASE);
+	if (cell != NULL) {
+		if (cell != ma__polling->cell)
+			ma__cell_wake(cell);
+		ma__cell_unref(cell);
 	}
 }
 
@@ -427,10 +444,10 @@ ma__op_take_over(struct ma__op *op)
 	const unsigned state =
 		atomic_load_explicit(&op->state, memory_order_relaxed);
 
-	if (state == MA__OP_INLINE)
+	if (state == MA__OP_INLINE || op->executors != 0)
 		return false;
-	/* In later states, or lost, an executor may have dropped the cell. */
-	if (state == MA__OP_PENDING && !op->lost)
+	/* In later states an executor may have dropped the cell. */
+	if (state == MA__OP_PENDING)
 		unref(swap_cell(op, NULL));
 	atomic_store_explicit(&op->state, MA__OP_INLINE, memory_order_relaxed);
 	return true;

@@ -36,6 +36,7 @@ struct ma__op {
 	atomic_uint calls; /* of the waker, before the present one */
 	struct data_mover_threads *mover;
 	struct ma__op *next; /* in the queue or the free list */
+	struct ma__op *prev; /* in the queue */
 	struct ma__request request;
 
 	/* Whoever has LOCKED it; before PENDING the poller's. */
@@ -47,10 +48,20 @@ struct ma__op {
 
 	atomic_uint refs;
 
-	/* Under the mover's lock. */
-	size_t piece; /* bytes handed out at a time */
-	size_t cursor; /* bytes handed out so far */
-	bool lost; /* a worker was executing it when the process forked */
+	/* Set before it is queued. */
+	bool whole; /* it is executed in one piece, */
+	bool function; /* by a function of the program, which may block, */
+	bool slow; /* or is known to take its time, or not known, */
+	bool timed; /* and is to be measured */
+	size_t weight; /* bytes that take as long to copy */
+
+	/* The poller's. */
+	bool fresh; /* this poll, within a wait, has queued it */
+
+	/* Under the mover's lock; see workers.c. */
+	atomic_bool queued; /* polls look at it without the lock */
+	unsigned executors; /* threads that execute a piece */
+	size_t cursor; /* bytes taken so far */
 
 	atomic_size_t left; /* bytes not executed */
 	enum vdm_operation_result result; /* valid once DONE */
@@ -67,8 +78,24 @@ void ma__op_start(struct ma__op *op, struct future_notifier *n,
 void ma__op_renotify(struct ma__op *op, struct future_notifier *n,
 	enum future_notifier_type desired);
 
-/* By whoever has executed the last byte: wakes who waits, and completes. */
-void ma__op_finish(struct ma__op *op);
+/*
+ * By the worker that has executed the last byte: wakes who waits, and completes.
+ * Before it calls a waker of the program, which may block, blocks(arg) is called.
+ */
+void ma__op_finish(struct ma__op *op, void (*blocks)(void *arg), void *arg);
+
+/*
+ * By a poll that has executed the last byte: completes it. There is no waker, and
+ * who is polling need not be woken.
+ */
+void ma__op_complete_polled(struct ma__op *op);
+
+/* By a poll: has the program's waker to be called at the end? */
+static inline bool
+ma__op_has_waker(const struct ma__op *op)
+{
+	return op->waker.wake != NULL;
+}
 
 /*
  * Is it DONE? By the poll that may have called one of the two above before. Does
@@ -78,8 +105,8 @@ bool ma__op_poll(struct ma__op *op, const struct vdm_operation *operation,
 	enum future_notifier_type desired);
 
 /*
- * In a forked child, where its executor is gone: INLINE, the poller's alone.
- * False if it was INLINE before, in a thread that is gone, too.
+ * In a forked child: INLINE, the poller's alone. False if a thread that is gone
+ * was executing it.
  */
 bool ma__op_take_over(struct ma__op *op);
 

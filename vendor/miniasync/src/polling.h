@@ -7,19 +7,14 @@
 #include "wait.h"
 
 /*
- * Polls a future with the cell's waker, or with none. The future's state is the
- * result; true if it will have the cell woken. `alone`: how large an operation
- * the thread executes itself if that is what it waits for.
+ * Polls a future with the cell's waker, in the wait that ma__polling describes.
+ * The future's state is the result; true if it will have the cell woken. Sets
+ * again, and soon if it is so.
  */
 static inline bool
-ma__poll_with(struct future *fut, struct ma__cell *cell, size_t alone)
+ma__poll_with(struct ma__polling *polling, struct future *fut,
+	struct ma__cell *cell)
 {
-	struct ma__polling *outer = ma__polling;
-	struct ma__polling polling = {
-		.fut = fut,
-		.cell = cell,
-		.alone = alone,
-	};
 	struct future_notifier notifier = {
 		.waker = {.data = cell, .wake = ma__cell_wake},
 		.poller = {.ptr_to_monitor = NULL},
@@ -27,11 +22,15 @@ ma__poll_with(struct future *fut, struct ma__cell *cell, size_t alone)
 		.padding = 0,
 	};
 
-	ma__polling = cell != NULL ? &polling : NULL;
-	future_poll(fut, cell != NULL ? &notifier : NULL);
-	ma__polling = outer;
+	if (polling->settle != NULL && fut->has_property != polling->property)
+		ma__polling_settle(polling);
+	polling->fut = fut;
+	polling->cell = cell;
+	polling->registered = false;
+	polling->again = false;
+	future_poll(fut, &notifier);
 	return notifier.notifier_used == FUTURE_NOTIFIER_WAKER ||
-		polling.registered;
+		polling->registered;
 }
 
 static inline bool

@@ -20,6 +20,12 @@
  *
  * How wakes reach the cells, and why none is lost: see waiters.c. When the
  * thread polls and when it sleeps: see pace.h.
+ *
+ * A wait works: movers of ours execute a piece of what is polled, in the poll, and
+ * have it polled again at once (`again`; see workers.c). Between two pieces the
+ * wait looks at its deadline, at the number of complete futures and, if it does
+ * not want all of them, at wakes. Then it has had enough: what is left of the
+ * round is polled without helping. Signals it sees when it sleeps, as ever.
  */
 
 #include <errno.h>
@@ -28,14 +34,13 @@
 #include "cells.h"
 #include "pace.h"
 #include "polling.h"
-#include "waiters.h"
+#include "spin.h"
 
-/*
- * A thread about to sleep looks for a wake this long first: going to sleep and
- * being woken costs ten times as much. It is short enough not to keep a
- * completer that shares our processor from running.
- */
-#define SPIN_TIME (3 * MA__US)
+/* A thread that spins before it sleeps does so at least as long, to learn. */
+#define SPIN_LEAST 500
+
+/* So long the futures that were woken may be left waiting while it helps. */
+#define HELP_TIME (100 * MA__US)
 
 /* MA__ALONE_MAX in a hurry: what takes about 100 us. */
 #define ALONE_HURRY ((size_t)1 << 20)
@@ -44,12 +49,18 @@ struct wait {
 	struct ma__waiter *waiter;
 	struct future **futs;
 	size_t nfuts;
+	size_t nwanted;
 	size_t ndone;
+	uint64_t deadline;
 	struct ma__cell_list polled; /* in the order of the array */
 	struct ma__cell *quiet; /* doubly linked, in no order */
 	bool twins_known;
-	size_t alone; /* see polling.h */
 	struct ma__pace pace;
+
+	struct ma__polling polling;
+	bool again; /* a poll of this round was to be repeated at once */
+	bool owing; /* somebody relied on this round already */
+	uint64_t helped_at; /* the first piece of this round; 0: none */
 };
 
 static bool
@@ -105,6 +116,28 @@ complete(struct wait *wait, struct ma__cell *cell)
 	ma__pace_progress(&wait->pace);
 }
 
+/* After a poll that may have executed a piece: is it time for other things? */
+static bool
+enough(struct wait *wait)
+{
+	const bool may_end = wait->nwanted < wait->nfuts;
+	uint64_t now;
+
+	if (wait->ndone >= wait->nwanted)
+		return true;
+	if (wait->deadline == MA__NEVER && !may_end)
+		return false;
+	now = ma__now();
+	if (now >= wait->deadline)
+		return true;
+	if (wait->helped_at == 0)
+		wait->helped_at = now;
+	/* Not at each wake: there may be thousands, each ending a round. */
+	return may_end && now - wait->helped_at >= HELP_TIME &&
+		atomic_load_explicit(&wait->waiter->ready,
+			memory_order_relaxed) != NULL;
+}
+
 /* Polls a list of cells and sorts them into the lists by what came out. */
 static void
 poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
@@ -115,15 +148,21 @@ poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
 
 		if (cell->where == MA__POLLED) {
 			const bool wakes =
-				ma__poll_with(fut, cell, wait->alone);
+				ma__poll_with(&wait->polling, fut, cell);
+			const bool helpful = wait->polling.again;
 
 			if (fut->context.state == FUTURE_STATE_COMPLETE)
 				complete(wait, cell);
-			else if (wakes || cell->checked)
+			else if (!helpful && (wakes || cell->checked))
 				quiet_add(wait, cell);
 			else
 				ma__cell_list_append(again, cell);
 			cell->checked = false;
+			if (helpful) {
+				wait->again = true;
+				if (!wait->polling.enough)
+					wait->polling.enough = enough(wait);
+			}
 		}
 		cell = next;
 	}
@@ -213,6 +252,9 @@ poll_round(struct wait *wait, enum which which)
 
 	ma__cell_list_init(&async);
 	ma__cell_list_init(&other);
+	wait->again = false;
+	wait->helped_at = 0;
+	wait->polling.soon = false;
 	poll_list(wait, first, &async);
 	poll_list(wait, then, &other);
 	cell = ma__cells_merge(async.first, other.first, before_in_array, wait);
@@ -290,17 +332,24 @@ find_twins(struct wait *wait)
 static bool
 spin(struct wait *wait, uint64_t now)
 {
-	const uint64_t until = ma__after(now, SPIN_TIME);
+	const bool soon = wait->polling.soon;
+	uint32_t *budget =
+		soon ? &wait->waiter->spin_soon : &wait->waiter->spin;
+	const uint64_t until = ma__after(now, *budget);
+	bool woken;
 
-	if (ma__waiters_cpus() == 1)
+	if (!ma__spin_allowed())
 		return false;
-	do {
-		if (atomic_load_explicit(&wait->waiter->ready,
-			    memory_order_relaxed) != NULL)
-			return true;
+	for (;;) {
+		woken = atomic_load_explicit(&wait->waiter->ready,
+				memory_order_relaxed) != NULL;
+		if (woken || ma__now() >= until)
+			break;
 		future_cpu_pause();
-	} while (ma__now() < until);
-	return false;
+	}
+	*budget = ma__spin_learn(*budget, woken, SPIN_LEAST,
+		soon ? MA__SPIN_SOON_MOST : MA__SPIN_MOST);
+	return woken;
 }
 
 /*
@@ -316,10 +365,24 @@ breathe(const struct wait *wait)
 		future_cpu_pause();
 }
 
+/*
+ * After a round that is to be followed by another at once: a mover that relied on
+ * the round before did so in vain, or has been served.
+ */
+static void
+settle_debts(struct wait *wait)
+{
+	if (wait->owing)
+		ma__polling_settle(&wait->polling);
+	wait->owing = wait->polling.settle != NULL;
+}
+
 /* Polls until enough are complete; the first round is still to come. */
 static int
-run(struct wait *wait, size_t nwanted, uint64_t deadline, bool interruptible)
+run(struct wait *wait, bool interruptible)
 {
+	const uint64_t deadline = wait->deadline;
+	const size_t nwanted = wait->nwanted;
 	enum which which = POLLED;
 	uint64_t nap = 0; /* until when the polled ones are left alone */
 	int end = 0;
@@ -348,8 +411,19 @@ run(struct wait *wait, size_t nwanted, uint64_t deadline, bool interruptible)
 				break;
 			/* A last look at those that nobody woke. */
 			which = ALL;
+			wait->polling.enough = true;
 			continue;
 		}
+		if (wait->again) {
+			settle_debts(wait);
+			wait->polling.enough = false;
+			ma__pace_progress(&wait->pace);
+			if (ma__pace_check(&wait->pace, ma__now()))
+				which = ALL;
+			nap = 0;
+			continue;
+		}
+		ma__polling_settle(&wait->polling);
 		if (wait->polled.first != NULL && nap == 0 &&
 			ma__pace_busy(&wait->pace)) {
 			breathe(wait);
@@ -454,7 +528,13 @@ int
 ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 	size_t nwanted, uint64_t deadline, bool interruptible)
 {
-	struct wait wait = {.futs = futs, .nfuts = nfuts};
+	struct wait wait = {
+		.futs = futs,
+		.nfuts = nfuts,
+		.nwanted = nwanted,
+		.deadline = deadline,
+	};
+	struct ma__polling *const outer = ma__polling;
 	int rc;
 
 	if (nfuts == 0 ||
@@ -464,22 +544,36 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 	ma__cell_list_init(&wait.polled);
 	ma__pace_init(&wait.pace);
 	if (nfuts == 1)
-		wait.alone = in_time(deadline) ? MA__ALONE_MAX : ALONE_HURRY;
+		wait.polling.alone =
+			in_time(deadline) ? MA__ALONE_MAX : ALONE_HURRY;
+	wait.polling.helps = true;
+	wait.polling.functions = deadline == MA__NEVER;
+	/* The first round starts them all. */
+	wait.polling.enough = nfuts > 1;
+	if (outer != NULL)
+		ma__polling_settle(outer);
+	ma__polling = NULL;
 	wait.waiter = ma__waiters_take(waiters);
-	if (wait.waiter == NULL)
-		return ma__wait_without_cells(futs, nfuts, nwanted, deadline,
+	if (wait.waiter == NULL) {
+		rc = ma__wait_without_cells(futs, nfuts, nwanted, deadline,
 			interruptible);
+		ma__polling = outer;
+		return rc;
+	}
 
 	/* Late wakes of earlier waits: their cells become usable again. */
 	take_woken(&wait, NULL);
 	if (assign_cells(&wait)) {
-		rc = run(&wait, nwanted, deadline, interruptible);
+		ma__polling = &wait.polling;
+		rc = run(&wait, interruptible);
+		ma__polling_settle(&wait.polling);
 		retire_all(&wait);
 	} else {
 		retire_all(&wait);
 		rc = ma__wait_without_cells(futs, nfuts, nwanted, deadline,
 			interruptible);
 	}
+	ma__polling = outer;
 	ma__waiters_return(wait.waiter);
 	return rc;
 }

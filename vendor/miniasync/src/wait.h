@@ -46,7 +46,25 @@ struct ma__polling {
 	const struct future *fut;
 	struct ma__cell *cell;
 	size_t alone; /* see ma__polling_bytes() */
-	bool registered; /* set by fut's mover, which will wake the cell */
+
+	/* What the thread may execute in this wait; see workers.c. */
+	bool helps; /* operations of ours that are queued */
+	bool functions; /* and the program's own functions */
+	bool enough; /* but not now: there are other things to look at */
+
+	/* What the polled movers answer. */
+	bool registered; /* the mover of fut will wake the cell */
+	bool again; /* there is something to help with: poll again, at once */
+	bool soon; /* what is left is being executed; wakes are near */
+
+	/*
+	 * If settle is not NULL: a mover relies on being polled again, and is to
+	 * be told before the thread does anything but polling futures with this
+	 * property function, its own.
+	 */
+	void (*settle)(void *mover);
+	void *mover;
+	future_has_property_fn property;
 };
 
 extern _Thread_local struct ma__polling *ma__polling;
@@ -70,6 +88,17 @@ extern _Thread_local struct ma__polling *ma__polling;
  * takes less time than handing over.
  */
 size_t ma__polling_bytes(const struct vdm_operation *operation);
+
+/*
+ * Lets `mover` rely on the next round, unless another one does already. True if
+ * it may; `fresh` says if it is the first time, that is if settle(mover) is going
+ * to be called for it.
+ */
+bool ma__polling_owe(void (*settle)(void *mover), void *mover,
+	future_has_property_fn property, bool *fresh);
+
+/* Calls it, if there is one. */
+void ma__polling_settle(struct ma__polling *polling);
 
 /* Is this the operation of the very future that the wait is polling? */
 bool ma__polling_is(const struct vdm_operation *operation);

@@ -33,7 +33,7 @@ ma__wait_without_cells(struct future *futs[], size_t nfuts, size_t nwanted,
 				if (fut->context.state !=
 						FUTURE_STATE_COMPLETE &&
 					ma__is_async(fut) == async)
-					ma__poll_with(fut, NULL, 0);
+					future_poll(fut, NULL);
 			}
 		}
 		ndone = ma__count_complete(futs, nfuts);

@@ -58,6 +58,8 @@
 
 _Thread_local struct ma__polling *ma__polling;
 
+atomic_size_t ma__workers_running;
+
 /* Handing over costs the two threads as much as copying this. */
 #define SMALL ((size_t)16 << 10)
 
@@ -80,6 +82,31 @@ ma__polling_bytes(const struct vdm_operation *operation)
 	return ma__polling->alone > SMALL && ma__polling_is(operation)
 		? ma__polling->alone
 		: SMALL;
+}
+
+bool
+ma__polling_owe(void (*settle)(void *mover), void *mover,
+	future_has_property_fn property, bool *fresh)
+{
+	struct ma__polling *const polling = ma__polling;
+
+	*fresh = polling->settle == NULL;
+	if (*fresh) {
+		polling->settle = settle;
+		polling->mover = mover;
+		polling->property = property;
+	}
+	return polling->settle == settle && polling->mover == mover;
+}
+
+void
+ma__polling_settle(struct ma__polling *polling)
+{
+	void (*const settle)(void *) = polling->settle;
+
+	polling->settle = NULL;
+	if (settle != NULL)
+		settle(polling->mover);
 }
 
 void
@@ -148,6 +175,8 @@ waiter_new(bool has_bell)
 	atomic_init(&waiter->refs, 1);
 	atomic_init(&waiter->ready, NULL);
 	atomic_init(&waiter->busy, true);
+	waiter->spin = MA__SPIN_MOST;
+	waiter->spin_soon = MA__SPIN_SOON_MOST;
 	waiter->next = NULL;
 	waiter->blocks.next = NULL;
 	waiter->blocks.count = MA__WAITER_OWN_CELLS;

@@ -8,6 +8,14 @@
 #include "park.h"
 #include "wait.h"
 
+/*
+ * How long a waiting thread looks for a wake at most: for any, short enough not
+ * to keep a completer that shares its processor from running; and for one that
+ * an executor will send which has only a piece left.
+ */
+#define MA__SPIN_MOST ((uint32_t)3000)
+#define MA__SPIN_SOON_MOST ((uint32_t)200000)
+
 enum {
 	MA__CELL_ARMED = 0,
 	MA__CELL_READY = 1,
@@ -47,6 +55,8 @@ struct ma__cell_block {
 struct ma__waiter {
 	atomic_size_t refs;
 	atomic_bool busy; /* a thread is waiting with it */
+	uint32_t spin; /* its thread's budgets (spin.h): for any wake, */
+	uint32_t spin_soon; /* and for one that is announced */
 	struct ma__waiter *next;
 	bool has_bell;
 	union {
@@ -68,6 +78,9 @@ void ma__waiter_unref(struct ma__waiter *waiter);
 
 /* Makes it a cell of the waiter, SPARE. */
 void ma__cell_init(struct ma__cell *cell, struct ma__waiter *waiter);
+
+/* Workers of movers that do not sleep, in this process; for spin.h. */
+extern atomic_size_t ma__workers_running;
 
 /* Processors that this process may use, found out once. */
 size_t ma__waiters_cpus(void);

@@ -72,8 +72,8 @@
  *
  *   It is restored wherever it might break: by who queues, and by a worker that
  *   goes inside and leaves something behind, each by summon(). An idle worker
- *   leaves the list by the hand of another only, so no wake is lost: it sleeps
- *   until it is off the list, whatever its park says.
+ *   leaves the list by the hand of another only, under the lock, and sleeps on
+ *   a condition of its own until it is off the list: no wake is lost.
  *
  *   Nobody wakes a second worker unless what is queued is worth it: waking one
  *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
@@ -85,10 +85,11 @@
  *
  *   A wait that starts operations which are not worth a wake does not wake at
  *   all: it is going to execute them itself. It owes the wake instead, notes
- *   that in ma__polling, and settles before it sleeps, returns, polls something
- *   that is not asynchronous, or waits within a wait; at the latest after the
- *   next round. Owing holds a reference to the workers, since the mover may be
- *   deleted in between.
+ *   that in ma__polling, and settles before it sleeps, returns, or polls
+ *   anything but operations of threads movers, which is how it knows them: by
+ *   their property function. Those do not block, and do not wait for others. At
+ *   the latest it settles after the next round. Owing holds a reference to the
+ *   workers, since the mover may be deleted in between.
  *
  *   How long a program's function takes is measured, one call in 16 while it is
  *   quick.
@@ -113,25 +114,220 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "os.h"
+#include "spin.h"
 
 /*
- * The next bytes of an operation: from the cursor on, one piece, ending where
- * the destination begins a page, so that no two workers write to one cache line.
+ * The largest and the smallest piece. Smaller ones cost more than the shorter end
+ * brings; a rest of less than two of them is not cut.
  */
-static size_t
-take_piece(struct ma__op *op)
+#define PIECE_MAX ((size_t)1 << 20)
+#define PIECE_MIN ((size_t)128 << 10)
+
+/* How long an idle worker looks for work before it sleeps. */
+#define SPIN_LEAST 500
+#define SPIN_MOST 50000
+
+/* Is it worth one more executor, with so many at work or about to be? */
+static bool
+worth_another(const struct ma__workers *workers, size_t executors)
+{
+	return executors < ma__waiters_cpus() &&
+		workers->load >= MA__ALONE_MAX * executors;
+}
+
+/*
+ * Takes an idle worker off the list, under the lock, if (I) or the load wants one:
+ * it is to be woken after unlocking. `more` executors are about to begin.
+ */
+static struct ma__worker *
+summon(struct ma__workers *workers, size_t more)
+{
+	struct ma__worker *const worker = workers->idle;
+	const size_t executors = workers->awake + workers->helping + more;
+
+	if (workers->first == NULL || worker == NULL ||
+		(workers->awake > workers->inside &&
+			!worth_another(workers, executors)))
+		return NULL;
+	workers->idle = worker->next;
+	workers->awake++;
+	/* Relaxed: it takes the lock before it does anything. */
+	atomic_store_explicit(&worker->idle, false, memory_order_relaxed);
+	return worker;
+}
+
+static void
+wake(struct ma__worker *worker)
+{
+	if (worker != NULL)
+		pthread_cond_signal(&worker->wanted);
+}
+
+static void
+append(struct ma__workers *workers, struct ma__op *op)
+{
+	op->next = NULL;
+	op->prev = workers->last;
+	if (op->prev != NULL)
+		op->prev->next = op;
+	else
+		workers->first = op;
+	workers->last = op;
+	workers->load += op->weight;
+	atomic_store_explicit(&op->queued, true, memory_order_relaxed);
+}
+
+static void
+unlink_op(struct ma__workers *workers, struct ma__op *op)
+{
+	if (op->prev != NULL)
+		op->prev->next = op->next;
+	else
+		workers->first = op->next;
+	if (op->next != NULL)
+		op->next->prev = op->prev;
+	else
+		workers->last = op->prev;
+	atomic_store_explicit(&op->queued, false, memory_order_relaxed);
+}
+
+struct piece {
+	size_t offset;
+	size_t n;
+};
+
+/*
+ * Takes the next piece of a queued operation, under the lock. It ends where the
+ * destination begins a page, so that no two threads write to one cache line.
+ */
+static struct piece
+take(struct ma__workers *workers, struct ma__op *op)
 {
 	const size_t page = 4096;
 	const size_t left = op->request.n - op->cursor;
-	size_t n = op->piece;
+	struct piece piece = {.offset = op->cursor, .n = left};
 
-	if (left > n)
-		n -= ((uintptr_t)op->request.dst + op->cursor + n) % page;
-	else
-		n = left;
-	op->cursor += n;
-	return n;
+	if (!op->whole && left >= 2 * PIECE_MIN) {
+		piece.n = left / 4;
+		if (piece.n > PIECE_MAX)
+			piece.n = PIECE_MAX;
+		else if (piece.n < PIECE_MIN)
+			piece.n = PIECE_MIN;
+		piece.n -= ((uintptr_t)op->request.dst + op->cursor + piece.n) %
+			page;
+	}
+	op->cursor += piece.n;
+	op->executors++;
+	workers->load -= op->whole ? op->weight : piece.n;
+	if (op->cursor == op->request.n)
+		unlink_op(workers, op);
+	return piece;
+}
+
+/*
+ * Executes a piece. True if it was the last one. Release: our bytes are written.
+ * Acquire: if ours are the last, those of the others are, too.
+ */
+static bool
+execute(const struct ma__workers *workers, struct ma__op *op,
+	struct piece piece)
+{
+	workers->execute(op, piece.offset, piece.n);
+	return atomic_fetch_sub_explicit(&op->left, piece.n,
+		       memory_order_acq_rel) == piece.n;
+}
+
+/* The worker is going to be inside something that may block. */
+static void
+worker_blocks(void *arg)
+{
+	struct ma__worker *self = arg;
+	struct ma__workers *workers = self->workers;
+	struct ma__worker *other;
+
+	pthread_mutex_lock(&workers->lock);
+	workers->inside += !self->inside;
+	self->inside = true;
+	other = summon(workers, 0);
+	pthread_mutex_unlock(&workers->lock);
+	wake(other);
+}
+
+/* Takes a piece, executes it and gives it back. With the lock held. */
+static void
+work(struct ma__worker *self, struct ma__op *op)
+{
+	struct ma__workers *workers = self->workers;
+	const struct piece piece = take(workers, op);
+	struct ma__worker *other;
+
+	ma__pool_hold(op);
+	self->inside = op->function;
+	workers->inside += self->inside;
+	other = summon(workers, 0);
+	pthread_mutex_unlock(&workers->lock);
+
+	wake(other);
+	if (execute(workers, op, piece))
+		ma__op_finish(op, worker_blocks, self);
+
+	pthread_mutex_lock(&workers->lock);
+	workers->inside -= self->inside;
+	op->executors--;
+	ma__pool_drop(&workers->pool, op);
+}
+
+/* Looks for a while whether somebody has taken the worker off the list. */
+static void
+look_for_work(struct ma__worker *self)
+{
+	const uint64_t until = ma__after(ma__now(), self->spin);
+	bool found;
+
+	if (!ma__spin_allowed())
+		return;
+	do {
+		future_cpu_pause();
+		found = !atomic_load_explicit(&self->idle,
+			memory_order_relaxed);
+	} while (!found && ma__now() < until);
+	self->spin = ma__spin_learn(self->spin, found, SPIN_LEAST, SPIN_MOST);
+}
+
+/* Is idle until somebody wants it. With the lock held. */
+static void
+be_idle(struct ma__worker *self)
+{
+	struct ma__workers *workers = self->workers;
+
+	self->next = workers->idle;
+	workers->idle = self;
+	workers->awake--;
+	atomic_store_explicit(&self->idle, true, memory_order_relaxed);
+	pthread_mutex_unlock(&workers->lock);
+
+	look_for_work(self);
+	pthread_mutex_lock(&workers->lock);
+	if (!atomic_load_explicit(&self->idle, memory_order_relaxed))
+		return;
+	atomic_fetch_sub_explicit(&ma__workers_running, 1,
+		memory_order_relaxed);
+	do
+		pthread_cond_wait(&self->wanted, &workers->lock);
+	while (atomic_load_explicit(&self->idle, memory_order_relaxed));
+	atomic_fetch_add_explicit(&ma__workers_running, 1,
+		memory_order_relaxed);
+}
+
+/* Is there one executor too many, and another worker to look at the queue? */
+static bool
+is_one_too_many(const struct ma__workers *workers)
+{
+	return workers->helping != 0 && !workers->stopping &&
+		workers->awake >= workers->inside + 2 &&
+		workers->awake + workers->helping > ma__waiters_cpus();
 }
 
 static void *
@@ -142,39 +338,17 @@ worker_main(void *arg)
 
 	ma__os_enter_worker();
 	pthread_mutex_lock(&workers->lock);
-	for (;;) {
-		struct ma__op *op = workers->first;
-		size_t offset;
-		size_t n;
-
-		/* Orphaned: this thread has forked, from within a waker. */
-		if (workers->orphaned || (op == NULL && workers->stopping))
-			break;
-		if (op == NULL) {
-			pthread_cond_wait(&workers->work, &workers->lock);
-			continue;
-		}
-		offset = op->cursor;
-		n = take_piece(op);
-		if (op->cursor == op->request.n)
-			workers->first = op->next;
-		self->op = op;
-		ma__pool_hold(op);
-		pthread_mutex_unlock(&workers->lock);
-
-		workers->execute(op, offset, n);
-		/*
-		 * Release: our bytes are written. Acquire: if these were the
-		 * last, those of the others are, too.
-		 */
-		if (atomic_fetch_sub_explicit(&op->left, n,
-			    memory_order_acq_rel) == n)
-			ma__op_finish(op);
-
-		pthread_mutex_lock(&workers->lock);
-		self->op = NULL;
-		ma__pool_drop(&workers->pool, op);
+	/* Orphaned: this thread has forked, from within a waker. */
+	while (!workers->orphaned &&
+		(workers->first != NULL || !workers->stopping)) {
+		if (workers->first == NULL || is_one_too_many(workers))
+			be_idle(self);
+		else
+			work(self, workers->first);
 	}
+	if (!workers->orphaned)
+		atomic_fetch_sub_explicit(&ma__workers_running, 1,
+			memory_order_relaxed);
 	pthread_mutex_unlock(&workers->lock);
 	return NULL;
 }
@@ -202,14 +376,10 @@ fork_child(struct ma__forkable *forkable)
 {
 	struct ma__workers *workers = (struct ma__workers *)forkable;
 
-	for (size_t i = 0; i < workers->count; i++) {
-		struct ma__worker *worker = &workers->threads[i];
-
-		if (worker->op != NULL)
-			worker->op->lost = true;
-		worker->op = NULL;
-	}
 	workers->orphaned = true;
+	workers->idle = NULL;
+	/* None of any mover is left. */
+	atomic_store_explicit(&ma__workers_running, 0, memory_order_relaxed);
 	/* The child's one thread is the one that locked them. */
 	fork_unlock(forkable);
 }
@@ -218,10 +388,20 @@ fork_child(struct ma__forkable *forkable)
 static void
 stop(struct ma__workers *workers, size_t count)
 {
+	struct ma__worker *worker;
+
 	pthread_mutex_lock(&workers->lock);
 	workers->stopping = true;
-	pthread_cond_broadcast(&workers->work);
+	worker = workers->idle;
+	workers->idle = NULL;
+	for (struct ma__worker *at = worker; at != NULL; at = at->next) {
+		workers->awake++;
+		atomic_store_explicit(&at->idle, false, memory_order_relaxed);
+	}
 	pthread_mutex_unlock(&workers->lock);
+	/* No worker gets idle any more: the list stays what it is. */
+	for (; worker != NULL; worker = worker->next)
+		wake(worker);
 	for (size_t i = 0; i < count; i++)
 		pthread_join(workers->threads[i].thread, NULL);
 }
@@ -247,26 +427,62 @@ start(struct ma__workers *workers)
 	sigdelset(&blocked, SIGTRAP);
 	pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	for (i = 0; i < workers->count && error == 0; i++) {
-		workers->threads[i].workers = workers;
-		workers->threads[i].op = NULL;
+		atomic_fetch_add_explicit(&ma__workers_running, 1,
+			memory_order_relaxed);
 		error = pthread_create(&workers->threads[i].thread, NULL,
 			worker_main, &workers->threads[i]);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error != 0)
+	if (error != 0) {
+		atomic_fetch_sub_explicit(&ma__workers_running, 1,
+			memory_order_relaxed);
 		stop(workers, i - 1);
+	}
 	return error;
 }
 
+/* What init_threads() has made, of the first `count` workers. */
 static void
-free_workers(struct ma__workers *workers)
+fini_threads(struct ma__workers *workers, size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		pthread_cond_destroy(&workers->threads[i].wanted);
+}
+
+/* Everything of the workers but their threads; 0 or an error. */
+static int
+init_threads(struct ma__workers *workers)
+{
+	for (size_t i = 0; i < workers->count; i++) {
+		struct ma__worker *worker = &workers->threads[i];
+		const int error = pthread_cond_init(&worker->wanted, NULL);
+
+		if (error != 0) {
+			fini_threads(workers, i);
+			return error;
+		}
+		worker->workers = workers;
+		worker->next = NULL;
+		atomic_init(&worker->idle, false);
+		worker->inside = false;
+		worker->spin = SPIN_LEAST;
+	}
+	return 0;
+}
+
+static void
+unref(struct ma__workers *workers)
+{
+	/* Acquire and release: the last one frees what the others wrote to. */
+	if (atomic_fetch_sub_explicit(&workers->refs, 1,
+		    memory_order_acq_rel) != 1)
+		return;
 	/*
-	 * In a child the condition may have waiters that do not exist, and
-	 * destroying it would wait for them.
+	 * In a child the conditions may have waiters that do not exist, and
+	 * destroying them would wait for them.
 	 */
 	if (!workers->orphaned) {
-		pthread_cond_destroy(&workers->work);
+		fini_threads(workers, workers->count);
 		pthread_mutex_destroy(&workers->lock);
 	}
 	ma__pool_fini(&workers->pool);
@@ -274,7 +490,7 @@ free_workers(struct ma__workers *workers)
 }
 
 struct ma__workers *
-ma__workers_new(size_t count, size_t limit, ma__execute_fn execute)
+ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 {
 	const size_t most = (SIZE_MAX - sizeof(struct ma__workers)) /
 		sizeof(struct ma__worker);
@@ -291,9 +507,15 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn execute)
 	workers->forkable.prepare = fork_prepare;
 	workers->forkable.parent = fork_unlock;
 	workers->forkable.child = fork_child;
-	workers->execute = execute;
+	workers->execute = fn;
+	atomic_init(&workers->refs, 1);
 	workers->first = NULL;
 	workers->last = NULL;
+	workers->load = 0;
+	workers->idle = NULL;
+	workers->awake = count;
+	workers->inside = 0;
+	workers->helping = 0;
 	workers->stopping = false;
 	workers->orphaned = false;
 	workers->count = count;
@@ -301,9 +523,9 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn execute)
 	error = pthread_mutex_init(&workers->lock, NULL);
 	if (error != 0)
 		goto no_lock;
-	error = pthread_cond_init(&workers->work, NULL);
+	error = init_threads(workers);
 	if (error != 0)
-		goto no_cond;
+		goto no_threads;
 	error = start(workers);
 	if (error == 0) {
 		error = ma__fork_add(&workers->forkable);
@@ -311,8 +533,8 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn execute)
 			return workers;
 		stop(workers, count);
 	}
-	pthread_cond_destroy(&workers->work);
-no_cond:
+	fini_threads(workers, count);
+no_threads:
 	pthread_mutex_destroy(&workers->lock);
 no_lock:
 	free(workers);
@@ -330,35 +552,84 @@ ma__workers_delete(struct ma__workers *workers)
 	ma__fork_remove(&workers->forkable);
 	if (!workers->orphaned)
 		stop(workers, workers->count);
-	free_workers(workers);
+	unref(workers);
+}
+
+/* By a wait that owes a wake. */
+static void
+settle(void *arg)
+{
+	struct ma__workers *workers = arg;
+	struct ma__worker *worker;
+
+	pthread_mutex_lock(&workers->lock);
+	worker = summon(workers, 0);
+	pthread_mutex_unlock(&workers->lock);
+	wake(worker);
+	unref(workers);
+}
+
+/* Lets the wait that polls owe the wake of what is about to be queued. */
+static bool
+owe(struct ma__workers *workers, future_has_property_fn property)
+{
+	bool fresh;
+	const bool owes = ma__polling_owe(settle, workers, property, &fresh);
+
+	/* Relaxed: the mover has a reference. */
+	if (owes && fresh)
+		atomic_fetch_add_explicit(&workers->refs, 1,
+			memory_order_relaxed);
+	return owes;
 }
 
 void
-ma__workers_queue(struct ma__workers *workers, struct ma__op *op)
+ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
+	future_has_property_fn helper)
 {
-	const bool several = op->request.n > op->piece;
+	struct ma__worker *worker = NULL;
+	const bool owes = helper != NULL && owe(workers, helper);
 
 	pthread_mutex_lock(&workers->lock);
-	if (workers->first == NULL)
-		workers->first = op;
-	else
-		workers->last->next = op;
-	workers->last = op;
+	append(workers, op);
+	if (!owes || worth_another(workers, workers->awake + 1))
+		worker = summon(workers, helper != NULL);
 	pthread_mutex_unlock(&workers->lock);
-	if (several)
-		pthread_cond_broadcast(&workers->work);
-	else
-		pthread_cond_signal(&workers->work);
+	wake(worker);
+}
+
+bool
+ma__workers_help(struct ma__workers *workers, struct ma__op *op)
+{
+	struct piece piece;
+	bool last;
+
+	pthread_mutex_lock(&workers->lock);
+	if (!atomic_load_explicit(&op->queued, memory_order_relaxed)) {
+		pthread_mutex_unlock(&workers->lock);
+		return false;
+	}
+	piece = take(workers, op);
+	workers->helping++;
+	pthread_mutex_unlock(&workers->lock);
+
+	last = execute(workers, op, piece);
+
+	pthread_mutex_lock(&workers->lock);
+	workers->helping--;
+	op->executors--;
+	pthread_mutex_unlock(&workers->lock);
+	if (last)
+		ma__op_complete_polled(op);
+	return true;
 }
 
 void
 ma__workers_adopt(struct ma__workers *workers, struct ma__op *op)
 {
-	if (!ma__op_take_over(op))
-		op->lost = true;
-	if (op->lost)
-		op->result = VDM_ERROR_JOB_CORRUPTED;
-	else
+	if (ma__op_take_over(op))
 		workers->execute(op, op->cursor, op->request.n - op->cursor);
+	else
+		op->result = VDM_ERROR_JOB_CORRUPTED;
 	ma__op_complete_alone(op);
 }

@@ -13,7 +13,11 @@
 struct ma__worker {
 	struct ma__workers *workers;
 	pthread_t thread;
-	struct ma__op *op; /* being executed; under the lock */
+	pthread_cond_t wanted; /* is not idle any more */
+	struct ma__worker *next; /* in the list of idle ones */
+	atomic_bool idle; /* in that list; changed under the lock */
+	bool inside; /* something that may block */
+	uint32_t spin; /* its own; see spin.h */
 };
 
 /* Executes bytes of an operation: the mover's choice of function. */
@@ -22,11 +26,16 @@ typedef void (*ma__execute_fn)(struct ma__op *op, size_t offset, size_t n);
 struct ma__workers {
 	struct ma__forkable forkable;
 	ma__execute_fn execute;
+	atomic_size_t refs; /* the mover's, and of waits that owe a wake */
 	pthread_mutex_t lock; /* of all below, and of the operations' part */
-	pthread_cond_t work; /* something is queued, or stopping */
 	struct ma__pool pool;
 	struct ma__op *first; /* the queue */
 	struct ma__op *last;
+	size_t load; /* what of their weight is not taken */
+	struct ma__worker *idle;
+	size_t awake; /* workers that are not idle */
+	size_t inside; /* of these, who may block */
+	size_t helping; /* waiting threads that execute a piece */
 	bool stopping;
 	bool orphaned; /* this is a child's copy: there are no threads */
 	size_t count;
@@ -43,8 +52,18 @@ struct ma__workers *ma__workers_new(size_t count, size_t limit,
 /* Finishes what is queued, ends the threads, frees all operations. */
 void ma__workers_delete(struct ma__workers *workers);
 
-/* Queues an operation, to be executed in pieces of op->piece bytes. */
-void ma__workers_queue(struct ma__workers *workers, struct ma__op *op);
+/*
+ * Queues an operation. `helper`, if this poll is part of a wait that will poll
+ * again, and help then: the property function of the operation's future.
+ */
+void ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
+	future_has_property_fn helper);
+
+/*
+ * By a poll within a wait: executes a piece of the operation, or all of it, and
+ * completes it if that was the last one. False if nothing is left to take.
+ */
+bool ma__workers_help(struct ma__workers *workers, struct ma__op *op);
 
 /*
  * In a forked child, where no worker will come: executes what is left of the

@@ -12,7 +12,7 @@
 
 #include "bytes.h"
 
-enum { THREADS = 3, SLOTS = 24, MOVERS = 5, SMALL = 4096, LARGE = 1 << 20 };
+enum { THREADS = 3, SLOTS = 24, MOVERS = 7, SMALL = 4096, LARGE = 1 << 20 };
 enum { OPERATIONS_PER_FORK = 5000 };
 
 static struct data_mover_threads *movers[MOVERS - 1];
@@ -203,18 +203,37 @@ play(void *arg)
 	return NULL;
 }
 
+static void *
+own_memcpy(void *dst, const void *src, size_t n, unsigned flags)
+{
+	(void)flags;
+	return memcpy(dst, src, n);
+}
+
 static void
 new_things(void)
 {
-	static const enum future_notifier_type kinds[] = {FUTURE_NOTIFIER_WAKER,
-		FUTURE_NOTIFIER_WAKER, FUTURE_NOTIFIER_POLLER,
-		FUTURE_NOTIFIER_NONE};
+	static const struct {
+		enum future_notifier_type type;
+		size_t inline_below;
+	} kinds[] = {
+		{FUTURE_NOTIFIER_WAKER, 0},
+		{FUTURE_NOTIFIER_WAKER, 4096},
+		{FUTURE_NOTIFIER_POLLER, 0},
+		{FUTURE_NOTIFIER_NONE, 0},
+		/* queued, and executed by waits, too */
+		{FUTURE_NOTIFIER_WAKER, 1},
+		{FUTURE_NOTIFIER_POLLER, 1},
+	};
 
 	for (size_t i = 0; i < T_COUNT(kinds); i++) {
-		movers[i] = data_mover_threads_new(1 + i % 2, 16, kinds[i]);
+		movers[i] =
+			data_mover_threads_new(1 + i % 2, 16, kinds[i].type);
 		CHECK(movers[i] != NULL);
-		if (i != 1)
-			data_mover_threads_set_inline_below(movers[i], 0);
+		data_mover_threads_set_inline_below(movers[i],
+			kinds[i].inline_below);
+		if (i >= 4)
+			data_mover_threads_set_memcpy_fn(movers[i], own_memcpy);
 		vdms[i] = data_mover_threads_get_vdm(movers[i]);
 	}
 	sync_mover = data_mover_sync_new();

@@ -5,8 +5,8 @@
  * The first poll of an operation queues it; workers execute it and call the
  * waker. Small operations are done by the first poll itself, since handing them
  * over costs more than they do; large ones are cut into pieces for all workers.
- * A thread that starts an operation by waiting for it, and for nothing else,
- * executes it itself up to the size from which on the workers' help pays.
+ * A thread that waits for an operation executes it, too, or pieces of it, from
+ * its start or from when the wait begins: it has nothing else to do.
  *
  * After fork() the child's copy of a mover has no workers: an operation that
  * was not begun runs in the polling thread, one that a worker had begun ends
@@ -16,9 +16,10 @@
  * fork. A child forked from within a waker, or a memcpy function of one's own,
  * may only exec or exit.
  *
- * A waker, and a memcpy function of one's own, run in a worker. They may make
- * and poll futures, but not wait for operations of the same mover: its only
- * worker might be the one that waits.
+ * A waker, and a memcpy function of one's own, run in a worker; such a function
+ * also in a thread that waits for its operation without a deadline. They may make
+ * and poll futures, but not wait for operations of the same mover, or for another
+ * call of the function: its only worker might be the one that waits.
  *
  * The environment variable MINIASYNC_MAX_OPERATIONS, read when a mover is made,
  * limits the operations it holds at a time (default 1,048,576); beyond it,
@@ -67,9 +68,10 @@ MINIASYNC_API struct vdm *data_mover_threads_get_vdm(
 
 /*
  * Replaces the function that executes an operation, or with NULL restores our
- * own. It is called once an operation, with all of it, from a worker; flags are
- * passed on, and honouring them is its own affair. Only while no operation of
- * the mover is pending.
+ * own. It is called once an operation, with all of it, from a worker or, unless
+ * inline_below is 0, from a thread that waits for the operation without a
+ * deadline; flags are passed on, and honouring them is its own affair. Only while
+ * no operation of the mover is pending.
  */
 MINIASYNC_API void data_mover_threads_set_memcpy_fn(
 	struct data_mover_threads *dmt, memcpy_fn dmt_memcpy);
@@ -80,8 +82,8 @@ MINIASYNC_API void data_mover_threads_set_memset_fn(
 
 /*
  * Operations of fewer bytes than this are executed by the poll that starts
- * them; 0 sends everything through a worker, also what is waited for at once. Only while no operation of the
- * mover is pending. Since LIBMINIASYNC_1.1.
+ * them; 0 sends everything through a worker, also what is waited for. Only while
+ * no operation of the mover is pending. Since LIBMINIASYNC_1.1.
  */
 MINIASYNC_API void data_mover_threads_set_inline_below(
 	struct data_mover_threads *dmt, size_t nbytes);

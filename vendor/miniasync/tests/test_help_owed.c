@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_help_owed.c -- a wait that starts an operation and does not execute it
+ *
+ * It woke no worker, because it was going to execute the operation itself.
+ * Whatever keeps it from that has to make it wake one: the copy here ends while
+ * only polls outside of waits look at it, which execute nothing.
+ */
+
+#include "helpers.h"
+
+enum { N = 65536, TRIES = 30 };
+
+static struct data_mover_threads *mover;
+static struct future_waiter *waiter;
+static struct vdm_operation_future copy;
+static unsigned char src[N];
+static unsigned char dst[N];
+
+static void
+setup(void)
+{
+	struct vdm_operation_future fill;
+
+	mover = data_mover_threads_new(1, 1, FUTURE_NOTIFIER_WAKER);
+	CHECK(mover != NULL);
+	/* its worker has been there, and has found nothing else, likely */
+	fill = vdm_memset(data_mover_threads_get_vdm(mover), dst, 1, N, 0);
+	poll_out(FUTURE_AS_RUNNABLE(&fill));
+	waiter = new_waiter();
+	t_fill(src, N, 1);
+	memset(dst, 0, N);
+	copy = vdm_memcpy(data_mover_threads_get_vdm(mover), dst, src, N, 0);
+}
+
+static void
+teardown(void)
+{
+	CHECK_INT(FUTURE_STATE(&copy), FUTURE_STATE_COMPLETE);
+	CHECK_INT(copy.output.result, VDM_SUCCESS);
+	CHECK(memcmp(dst, src, N) == 0);
+	if (mover != NULL)
+		data_mover_threads_delete(mover);
+	future_waiter_delete(waiter);
+}
+
+static void *
+poll_copy_out(void *arg)
+{
+	poll_out(FUTURE_AS_RUNNABLE(&copy));
+	return arg;
+}
+
+/* In a thread that is in no wait. */
+static void
+await_copy_elsewhere(void)
+{
+	pthread_t thread;
+
+	t_start(&thread, poll_copy_out, NULL);
+	t_join(thread);
+}
+
+/* A future that does one thing in its poll, and is complete. */
+typedef void (*doing_fn)(void);
+FUTURE(doing, doing_fn, int);
+
+static enum future_state
+doing_task(struct future_context *context, struct future_notifier *n)
+{
+	doing_fn *what = future_context_get_data(context);
+
+	(void)n;
+	(*what)();
+	return FUTURE_STATE_COMPLETE;
+}
+
+static int
+is_async(void *future, enum future_property property)
+{
+	(void)future;
+	return property == FUTURE_PROPERTY_ASYNC;
+}
+
+static void
+nothing(void)
+{
+}
+
+/* The copy is in a wait with a future that does this, before or after it. */
+static void
+wait_beside(doing_fn what, future_has_property_fn property, size_t nwanted,
+	uint64_t deadline, int rc)
+{
+	struct doing d = {.data = what};
+	struct future *futs[2];
+
+	futs[what == nothing] = FUTURE_AS_RUNNABLE(&copy);
+	futs[what != nothing] = FUTURE_AS_RUNNABLE(&d);
+	FUTURE_INIT_EXT(&d, doing_task, property);
+	CHECK_INT(future_waiter_wait(waiter, futs, 2, nwanted, deadline, 0),
+		rc);
+	CHECK_INT(FUTURE_STATE(&d), FUTURE_STATE_COMPLETE);
+}
+
+static void
+it_has_what_it_wants(void)
+{
+	for (int i = 0; i < TRIES; i++) {
+		setup();
+		wait_beside(nothing, is_async, 1, FUTURE_WAITER_FOREVER, 0);
+		CHECK_INT(FUTURE_STATE(&copy), FUTURE_STATE_RUNNING);
+		poll_out(FUTURE_AS_RUNNABLE(&copy));
+		teardown();
+	}
+}
+
+static void
+it_is_late(void)
+{
+	for (int i = 0; i < TRIES; i++) {
+		setup();
+		wait_beside(nothing, is_async, 2, 0, ETIMEDOUT);
+		CHECK_INT(FUTURE_STATE(&copy), FUTURE_STATE_RUNNING);
+		poll_out(FUTURE_AS_RUNNABLE(&copy));
+		teardown();
+	}
+}
+
+/* What is not asynchronous works in its poll, beside the copy. */
+static void
+the_others_work(void)
+{
+	for (int i = 0; i < TRIES; i++) {
+		setup();
+		wait_beside(await_copy_elsewhere, future_has_property_default,
+			2, FUTURE_WAITER_FOREVER, 0);
+		teardown();
+	}
+}
+
+FUTURE(until_copied, int, int);
+
+static enum future_state
+until_copied_task(struct future_context *context, struct future_notifier *n)
+{
+	(void)context;
+	(void)n;
+	await_copy_elsewhere();
+	return FUTURE_STATE_COMPLETE;
+}
+
+static void
+wait_inside(void)
+{
+	struct runtime *r = new_runtime();
+	struct until_copied u;
+
+	FUTURE_INIT(&u, until_copied_task);
+	runtime_wait(r, FUTURE_AS_RUNNABLE(&u));
+	runtime_delete(r);
+}
+
+static void
+it_waits_within(void)
+{
+	for (int i = 0; i < TRIES; i++) {
+		setup();
+		wait_beside(wait_inside, is_async, 2, FUTURE_WAITER_FOREVER, 0);
+		teardown();
+	}
+}
+
+static void
+finish_and_delete(void)
+{
+	while (future_poll(FUTURE_AS_RUNNABLE(&copy), NULL) !=
+		FUTURE_STATE_COMPLETE)
+		;
+	data_mover_threads_delete(mover);
+	mover = NULL;
+}
+
+/* What it owes is to a mover that is no more. */
+static void
+the_mover_is_deleted(void)
+{
+	for (int i = 0; i < TRIES; i++) {
+		setup();
+		wait_beside(finish_and_delete, is_async, 2,
+			FUTURE_WAITER_FOREVER, 0);
+		teardown();
+	}
+}
+
+/* Movers beyond the first are not owed: their workers are woken. */
+static void
+several_movers(void)
+{
+	enum { MOVERS = 3 };
+	static unsigned char bytes[MOVERS][N];
+	struct data_mover_threads *movers[MOVERS];
+	struct vdm_operation_future fills[MOVERS];
+	struct future *futs[MOVERS + 1];
+	struct doing d = {.data = nothing};
+
+	waiter = new_waiter();
+	for (int i = 0; i < MOVERS; i++) {
+		movers[i] = data_mover_threads_new(1, 1, FUTURE_NOTIFIER_WAKER);
+		CHECK(movers[i] != NULL);
+		fills[i] = vdm_memset(data_mover_threads_get_vdm(movers[i]),
+			bytes[i], i + 1, N, 0);
+		futs[i] = FUTURE_AS_RUNNABLE(&fills[i]);
+	}
+	FUTURE_INIT_EXT(&d, doing_task, is_async);
+	futs[MOVERS] = FUTURE_AS_RUNNABLE(&d);
+	CHECK_INT(future_waiter_wait(waiter, futs, MOVERS + 1, 1,
+			  FUTURE_WAITER_FOREVER, 0),
+		0);
+	for (int i = 0; i < MOVERS; i++) {
+		poll_out(futs[i]);
+		CHECK_INT(bytes[i][0], i + 1);
+		CHECK_INT(bytes[i][N - 1], i + 1);
+		data_mover_threads_delete(movers[i]);
+	}
+	future_waiter_delete(waiter);
+}
+
+T_MAIN(T_CASE(it_has_what_it_wants), T_CASE(it_is_late),
+	T_CASE(the_others_work), T_CASE(it_waits_within),
+	T_CASE(the_mover_is_deleted), T_CASE(several_movers))
