@@ -9,7 +9,7 @@ timed in C. How: ``_bench_timing.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -95,8 +95,14 @@ def run(
     started = datetime.now(timezone.utc)
     arena = Arena(max(*config.sizes, SMALL * max(BATCHES)))
     try:
-        with miniasync.SyncMover() as sync, miniasync.ThreadsMover() as threads:
-            rows = _rows(config, arena, sync, threads, progress)
+        with ExitStack() as stack:
+            movers: dict[str, miniasync.DataMover] = {
+                "sync mover": stack.enter_context(miniasync.SyncMover()),
+                "threads mover": stack.enter_context(miniasync.ThreadsMover()),
+            }
+            with suppress(miniasync.NotSupportedError):
+                movers["dml mover"] = stack.enter_context(miniasync.DmlMover())
+            rows = _rows(config, arena, movers, progress)
     finally:
         arena.close()
     return Report(started, config, _info.collect(), rows)
@@ -105,14 +111,13 @@ def run(
 def _rows(
     config: Config,
     arena: Arena,
-    sync: miniasync.SyncMover,
-    threads: miniasync.ThreadsMover,
+    movers: dict[str, miniasync.DataMover],
     progress: Callable[[str, int], AbstractContextManager[_console.Advance]],
 ) -> list[Row]:
-    vdms = {"memcpy": ffi.NULL, "sync mover": sync.vdm, "threads mover": threads.vdm}
-    movers = {"SyncMover": sync, "ThreadsMover": threads}
+    vdms = {"memcpy": ffi.NULL} | {name: each.vdm for name, each in movers.items()}
+    by_class = {type(each).__name__: each for each in movers.values()}
     rows: list[Row] = []
-    with _bench_python.contenders(movers) as makers:
+    with _bench_python.contenders(by_class) as makers:
         work: list[Callable[[Pace], list[Row]]] = [
             *(partial(_bench_python.copies, makers, arena, n) for n in config.sizes),
             partial(_bench_native.latency, vdms, arena, SMALL),
