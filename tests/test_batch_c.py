@@ -102,9 +102,9 @@ class Scripted:
 class Batch:
     """A batch of memsets; the i-th writes i, modulo 256."""
 
-    def __init__(self, vdm: Any, n: int, size: int = 1) -> None:
+    def __init__(self, vdm: Any, n: int, size: int = 1, memory: Any = None) -> None:
         self.n = n
-        self.memory = ffi.new("char[]", n * size)
+        self.memory = memory or ffi.new("char[]", n * size)
         self.ops = ffi.new("struct ma_batch_op[]", n)
         self.results = ffi.new("uint8_t[]", [0xFF] * n)
         self.cdata = ffi.new("struct ma_batch *")
@@ -202,24 +202,29 @@ def test_an_operation_that_cannot_replace_its_waker_is_polled() -> None:
     assert batch.poll(12) == (COMPLETE, NONE)
 
 
-@pytest.mark.parametrize("inline", [False, True])
-def test_memory_for_some(mover: Scripted, inline: bool) -> None:
-    mover.memory = 3
-    mover.inline = inline
-    batch = Batch(mover.vdm, 100)
+@pytest.mark.parametrize("memory", [1, 3])
+def test_memory_for_some(mover: Scripted, memory: int) -> None:
+    mover.memory = memory
+    batch = Batch(mover.vdm, 400)
     state, _ = batch.poll(1)
-    if inline:
-        assert state == COMPLETE
-    for i in range(0 if inline else 100):
+    for i in range(400):
         assert state == RUNNING
-        assert mover.started == list(range(min(i + 3, 100)))
+        assert mover.started == list(range(min(i + memory, 400)))
         assert mover.pending[i] == 1
         mover.complete.add(i)
         state, _ = batch.poll(1)
     assert state == COMPLETE
-    assert mover.started == list(range(100))
     assert batch.cdata.code == 0
-    assert mover.memory == 3
+    assert mover.memory == memory
+
+
+def test_memory_for_one_that_ends_at_once(mover: Scripted) -> None:
+    mover.memory = 1
+    mover.inline = True
+    batch = Batch(mover.vdm, 400)
+    assert batch.poll(1) == (COMPLETE, NONE)
+    assert mover.started == list(range(400))
+    assert batch.cdata.code == 0
 
 
 def test_memory_for_none(mover: Scripted) -> None:
@@ -351,6 +356,24 @@ def test_a_slice_ends_also_where_many_are_complete(mover: Scripted) -> None:
     assert mover.checks == 4096
     assert batch.poll(2) == (COMPLETE, NONE)
     assert mover.checks == 5000
+
+
+def test_a_slice_that_ends_where_a_block_does(mover: Scripted) -> None:
+    """The queue grows by 169 places; here it is empty when they are used up."""
+    nobody_s = ffi.cast("char *", 4096)
+    batch = Batch(mover.vdm, 400, (4 << 20) - (1 << 10) - 169 * (16 << 10), nobody_s)
+    mover.complete.add(0)
+    batch.poll(1)
+    assert len(mover.started) == 170
+    mover.complete |= set(range(170))
+    batch.poll(2)
+    assert len(mover.started) > 170
+    assert list(mover.pending.values()) == [2] + [None] * (len(mover.pending) - 1)
+    while len(mover.started) < 400:
+        batch.poll(3)
+    mover.complete |= set(range(400))
+    assert batch.poll(4) == (COMPLETE, NONE)
+    assert batch.cdata.code == 0
 
 
 def test_a_poll_without_a_waker(mover: Scripted) -> None:

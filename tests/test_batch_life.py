@@ -68,6 +68,13 @@ class TestStates:
         del batch
         assert all(map(free, dsts))
 
+    def test_nobody_keeps_the_memory_beyond_the_end(self, mover: DataMover) -> None:
+        batch, dsts = copies(mover)
+        pins = batch._flight.pins
+        batch.result()
+        assert all(map(free, dsts))
+        pins.release()
+
     def test_its_mover_is_closed_before_the_start(self) -> None:
         with miniasync.ThreadsMover(2) as mover:
             batch, dsts = copies(mover)
