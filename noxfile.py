@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import nox
@@ -241,6 +242,22 @@ def c_helgrind(session: nox.Session) -> None:
 
 
 @nox.session
+def c_stress(session: nox.Session) -> None:
+    """Run the stress test: ``nox -s c_stress -- OPERATIONS [SEED]``.
+
+    A billion takes about three hours.
+    """
+    install_build_tools(session)
+    build = Path(session.create_tmp(), "c").resolve()
+    cmake_build(session, C_LIBRARY, build, "-DMINIASYNC_BUILD_BENCH=OFF")
+    began = time.monotonic()
+    arguments = session.posargs or ["1000000"]
+    session.run(str(build / "tests" / "test_stress"), *arguments, external=True)
+    seconds = time.monotonic() - began
+    session.log(f"{float(arguments[0]) / seconds:,.0f} operations a second")
+
+
+@nox.session
 def c_coverage(session: nox.Session) -> None:
     """Print how much of the C library its tests cover, lines and branches.
 
@@ -450,3 +467,4 @@ def long(session: nox.Session) -> None:
         session.notify(name)
     for version in PYTHONS:
         session.notify(f"py_asan-{version}")
+    session.notify("c_stress", posargs=["1000000000"])
