@@ -112,60 +112,61 @@ class Chain(Driven):
         if self._asked:
             self.settle(CANCELLED)
             return
-        step = self._steps.pop()
+        step = self._steps[-1]
         if not isinstance(step, Future):
             try:
                 step = step(self.value)
-            except Exception as exception:
+                self._steps.pop()
+            except BaseException as exception:
                 traceback = exception.__traceback__
                 if traceback is not None:
                     # Without this frame, which refers to the exception.
                     exception.__traceback__ = traceback.tb_next
                 self.fail(exception)
+                if not isinstance(exception, Exception):
+                    # It is for the program, too; but what a function has done
+                    # halfway is neither done again nor left out.
+                    raise
                 return
-        if isinstance(step, Future):
-            self._future = step
-            self._current = self._segment(step) or step._flight
+            if not isinstance(step, Future):
+                self.value = step
+                return
+            self._future, self._current = step, step._flight
         else:
-            self.value = step
+            # In this order, so that no exception loses a step.
+            self._future, self._current = step, step._flight
+            self._steps.pop()
+        segment = self._segment(step)
+        if segment is not None:
+            self._current = segment
 
     def _segment(self, first: Future[Any]) -> Segment | None:
         """Have C go through the first step and those after it that need no Python."""
         taken: list[Future[Any]] = []
         links: list[tuple[CData, CData]] = []
-        step: Future[Any] | None = first
+        step: _Step | None = first
         try:
-            while step is not None and self._take(step._flight):
+            while isinstance(step, Future) and self._take(step._flight):
                 taken.append(step)
                 link = step._flight.link()
                 if link is None:
-                    taken.pop()
-                    self._give_back(step._flight)
+                    self._give_back(taken.pop()._flight)
                     break
                 links.append(link)
-                step = self._next_future()
+                after = len(self._steps) - len(taken)
+                step = self._steps[after] if after >= 0 else None
             if len(taken) < 2:
+                taken = []
                 return None
             segment = Segment(taken, links)
             segment.parent = self
             segment.enter()
+            del self._steps[1 - len(taken) :]
             taken = []
             return segment
-        except BaseException:
+        finally:
             for future in reversed(taken):
                 self._give_back(future._flight)
-                if future is not first:
-                    self._steps.append(future)
-            raise
-        finally:
-            if step is not None and step is not first:
-                self._steps.append(step)
-
-    def _next_future(self) -> Future[Any] | None:
-        if self._steps and isinstance(self._steps[-1], Future):
-            future: Future[Any] = self._steps.pop()  # type: ignore[assignment]
-            return future
-        return None
 
     def _take(self, flight: Flight) -> bool:
         """Make it a step of this chain, if it is not somebody else's now."""

@@ -311,3 +311,44 @@ def test_at_exit(run_python: Any) -> None:
         ).start()
         """
     run_python(program)
+
+
+class Quit(BaseException):
+    """What no `except Exception` catches, like KeyboardInterrupt."""
+
+
+def test_an_interrupted_function_is_not_left_out() -> None:
+    def interrupted(_: object) -> None:
+        raise Quit
+
+    future = chain(interrupted, lambda _: pytest.fail("called"))
+    with pytest.raises(Quit):
+        future.result()
+    assert future.done()
+    with pytest.raises(Quit):
+        future.result()
+
+
+@pytest.mark.parametrize("at", range(2))
+def test_no_step_is_lost_if_there_is_no_memory(
+    mover: DataMover, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    a, b = bytearray(9000), bytearray(9000)
+    steps = mover.memset(a, 1), mover.memcpy(b, a), mover.memset(a, 2)
+    future = chain(*steps)
+    link = type(steps[at]._flight).link
+    left = [None] * (at + 1)
+
+    def failing(flight: Any) -> Any:
+        if left and left.pop() is None and not left:
+            raise MemoryError
+        return link(flight)
+
+    monkeypatch.setattr(type(steps[at]._flight), "link", failing)
+    with pytest.raises(MemoryError):
+        future.result()
+    assert future.result() is a
+    assert b == b"\1" * 9000
+    assert a == b"\2" * 9000
+    for buffer in (a, b):
+        buffer.append(0)
