@@ -295,7 +295,13 @@ class Operation(Future[T]):
 
     def __del__(self) -> None:
         flight = self._flight
-        if flight.slot is None or flight.code != PENDING:
+        if flight.code != PENDING:
+            return
+        if flight.slot is None:
+            # Now: the garbage collector of CPython before 3.11.8 and 3.12.2
+            # crashes on a memoryview in a cycle that is still pinned.
+            flight.code = CANCELLED
+            flight.let_go()
             return
         interest_of(flight).dropped = True
         try:

@@ -77,6 +77,39 @@ class TestDropped:
         gc.collect()
         assert gone() is None
 
+    @pytest.mark.parametrize(
+        "make",
+        [
+            "miniasync.memcpy(view, memoryview(src))",
+            "miniasync.memset_batch([(view, 1)])",
+            "miniasync.memset_batch((view, 1), lengths=[2, 3])",
+            "miniasync.chain(miniasync.memset(view, 1), miniasync.memset(src, 1))",
+        ],
+        ids=["move", "batch", "ranges", "chain"],
+    )
+    def test_idle_in_a_cycle_with_memoryviews(
+        self, make: str, run_python: Callable[[str], str]
+    ) -> None:
+        """The garbage collector of older CPythons crashes on pinned ones."""
+        assert (
+            run_python(
+                f"""
+                import gc, miniasync
+                gc.disable()
+                dst, src = bytearray(5), bytearray(5)
+                view = memoryview(dst)
+                cycle = [{make}]
+                cycle.append(cycle)
+                del view, cycle
+                gc.collect()
+                dst.append(0)
+                src.append(0)
+                print("done")
+                """
+            )
+            == "done\n"
+        )
+
     def test_complete_ones_do_not_warn(self, gate: Gate) -> None:
         dst = bytearray(5)
         future = gate.mover.memcpy(dst, b"12345").start()
