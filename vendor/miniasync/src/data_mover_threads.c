@@ -175,14 +175,8 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 	const struct vdm_operation *operation, struct future_notifier *n)
 {
 	op->function = has_user_function(dmt, op->request.type);
-	op->timed = false;
-	op->slow = false;
-	op->weight = op->request.n;
-	op->whole = true;
 	if (op->function)
 		estimate(dmt, op);
-	else
-		op->whole = ma__request_overlaps(&op->request);
 	if (runs_inline(dmt, op, operation)) {
 		atomic_store_explicit(&op->state, MA__OP_INLINE,
 			memory_order_relaxed);
@@ -190,6 +184,11 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 		ma__op_complete_alone(op);
 		return;
 	}
+	if (!op->function) {
+		op->slow = false;
+		op->weight = op->request.n;
+	}
+	op->whole = op->function || ma__request_overlaps(&op->request);
 	atomic_store_explicit(&op->left, op->request.n, memory_order_relaxed);
 	ma__op_start(op, n, dmt->desired);
 	op->fresh = ma__polling != NULL;

@@ -133,24 +133,6 @@ advance(struct ma__op *op, unsigned from, unsigned to)
 		memory_order_acq_rel, memory_order_acquire);
 }
 
-void
-ma__op_reset(struct ma__op *op)
-{
-	atomic_init(&op->state, MA__OP_NEW);
-	atomic_init(&op->calls, 0);
-	atomic_init(&op->left, 0);
-	op->waker.wake = NULL;
-	op->waker.data = NULL;
-	op->cell = NULL;
-	op->told = false;
-	op->monitor = 0;
-	op->fresh = false;
-	atomic_init(&op->queued, false);
-	op->executors = 0;
-	op->cursor = 0;
-	op->result = VDM_SUCCESS;
-}
-
 /*
  * Replaces the cell. The old one, or NULL, is returned: its reference may be the
  * last one of its waiter, which is not to be freed under the lock.
@@ -205,7 +187,9 @@ ma__op_start(struct ma__op *op, struct future_notifier *n,
 	enum future_notifier_type desired)
 {
 	op->told = true;
-	(void)take_notifier(op, n, desired); /* there was none */
+	atomic_store_explicit(&op->calls, 0, memory_order_relaxed);
+	op->cell = NULL;
+	(void)take_notifier(op, n, desired);
 	/* Release, for an executor; the queue's lock would do as well. */
 	atomic_store_explicit(&op->state, MA__OP_PENDING, memory_order_release);
 }

@@ -67,8 +67,21 @@ struct ma__op {
 	enum vdm_operation_result result; /* valid once DONE */
 };
 
-/* Makes it NEW again, except for mover, next, refs. */
-void ma__op_reset(struct ma__op *op);
+/*
+ * Makes it NEW again: what is looked at without it having been queued. The rest
+ * is set when it is.
+ */
+static inline void
+ma__op_reset(struct ma__op *op)
+{
+	atomic_store_explicit(&op->state, MA__OP_NEW, memory_order_relaxed);
+	op->told = false;
+	op->monitor = 0;
+	atomic_store_explicit(&op->queued, false, memory_order_relaxed);
+	op->executors = 0;
+	op->cursor = 0;
+	op->result = VDM_SUCCESS;
+}
 
 /* Before it is queued: PENDING with the notifier of the poll that starts it. */
 void ma__op_start(struct ma__op *op, struct future_notifier *n,

@@ -88,17 +88,6 @@ quiet_add(struct wait *wait, struct ma__cell *cell)
 	ma__cells_link(&wait->quiet, cell);
 }
 
-/* Takes a cell out of its wait; one that is READY is found on the stack. */
-static void
-retire(struct ma__cell *cell)
-{
-	unsigned armed = MA__CELL_ARMED;
-
-	cell->where = MA__NOWHERE;
-	atomic_compare_exchange_strong_explicit(&cell->flags, &armed,
-		MA__CELL_SPARE, memory_order_acq_rel, memory_order_relaxed);
-}
-
 /* Notes that the cell's future is complete, in all its places in the array. */
 static void
 complete(struct wait *wait, struct ma__cell *cell)
@@ -109,7 +98,7 @@ complete(struct wait *wait, struct ma__cell *cell)
 		/* One in the list of polled ones is passed over there. */
 		if (twin->where == MA__QUIET)
 			ma__cells_unlink(&wait->quiet, twin);
-		retire(twin);
+		twin->where = MA__NOWHERE;
 		wait->ndone++;
 		twin = twin->twin;
 	} while (twin != NULL && twin != cell);
@@ -168,15 +157,11 @@ poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
 	}
 }
 
-/* Takes the woken cells, puts those of this wait in front of `others`. */
 static struct ma__cell *
-take_woken(struct wait *wait, struct ma__cell *others)
+take_some_woken(struct wait *wait, struct ma__cell *others)
 {
 	struct ma__cell *cell;
 
-	if (atomic_load_explicit(&wait->waiter->ready, memory_order_relaxed) ==
-		NULL)
-		return others;
 	/* Acquire: pairs with the release of ma__cell_wake(). */
 	cell = atomic_exchange_explicit(&wait->waiter->ready, NULL,
 		memory_order_acquire);
@@ -184,24 +169,29 @@ take_woken(struct wait *wait, struct ma__cell *others)
 	while (cell != NULL) {
 		struct ma__cell *next = cell->ready_next;
 
-		/* Read-modify-writes, for the order: see waiters.c. */
-		if (cell->where == MA__NOWHERE) {
-			atomic_exchange_explicit(&cell->flags, MA__CELL_SPARE,
-				memory_order_acq_rel);
-		} else {
-			atomic_exchange_explicit(&cell->flags, MA__CELL_ARMED,
-				memory_order_acq_rel);
-			if (cell->where == MA__QUIET) {
-				ma__cells_unlink(&wait->quiet, cell);
-				cell->where = MA__POLLED;
-				cell->checked = false;
-				cell->next = others;
-				others = cell;
-			}
+		/* A read-modify-write, for the order: see waiters.c. */
+		atomic_exchange_explicit(&cell->flags, MA__CELL_ARMED,
+			memory_order_acq_rel);
+		if (cell->where == MA__QUIET) {
+			ma__cells_unlink(&wait->quiet, cell);
+			cell->where = MA__POLLED;
+			cell->checked = false;
+			cell->next = others;
+			others = cell;
 		}
 		cell = next;
 	}
 	return others;
+}
+
+/* Takes the woken cells, puts those of this wait in front of `others`. */
+static inline struct ma__cell *
+take_woken(struct wait *wait, struct ma__cell *others)
+{
+	return atomic_load_explicit(&wait->waiter->ready,
+		       memory_order_relaxed) == NULL
+		? others
+		: take_some_woken(wait, others);
 }
 
 enum which {
@@ -209,6 +199,37 @@ enum which {
 	POLLED, /* and those that announced no waker */
 	ALL, /* and the rest */
 };
+
+/* Takes all quiet cells, to check on them, and puts them in front of `others`. */
+static struct ma__cell *
+take_quiet(struct wait *wait, struct ma__cell *others)
+{
+	while (wait->quiet != NULL) {
+		struct ma__cell *cell = wait->quiet;
+
+		ma__cells_unlink(&wait->quiet, cell);
+		cell->where = MA__POLLED;
+		cell->checked = true;
+		cell->next = others;
+		others = cell;
+	}
+	return others;
+}
+
+/* A round of a wait for one future: nothing to sort. */
+static void
+poll_lone(struct wait *wait, enum which which)
+{
+	struct ma__cell *cell = take_woken(wait, NULL);
+
+	if (which == ALL)
+		cell = take_quiet(wait, cell);
+	if (cell == NULL && which != WOKEN) {
+		cell = wait->polled.first;
+		ma__cell_list_init(&wait->polled);
+	}
+	poll_list(wait, cell, &wait->polled);
+}
 
 static void
 poll_round(struct wait *wait, enum which which)
@@ -220,14 +241,8 @@ poll_round(struct wait *wait, enum which which)
 	struct ma__cell_list other;
 
 	woken = take_woken(wait, woken);
-	while (which == ALL && wait->quiet != NULL) {
-		cell = wait->quiet;
-		ma__cells_unlink(&wait->quiet, cell);
-		cell->where = MA__POLLED;
-		cell->checked = true;
-		cell->next = woken;
-		woken = cell;
-	}
+	if (which == ALL)
+		woken = take_quiet(wait, woken);
 	cell = ma__cells_sort(woken, before_in_array, wait);
 	if (which == WOKEN)
 		left = wait->polled.first;
@@ -240,8 +255,7 @@ poll_round(struct wait *wait, enum which which)
 	while (cell != NULL) {
 		struct ma__cell *next = cell->next;
 
-		/* A lone future is not asked: there is nobody to go before. */
-		cell->async = wait->nfuts > 1 && cell->where == MA__POLLED &&
+		cell->async = cell->where == MA__POLLED &&
 			ma__is_async(wait->futs[cell->index]);
 		ma__cell_list_append(cell->async ? &async : &other, cell);
 		cell = next;
@@ -252,9 +266,6 @@ poll_round(struct wait *wait, enum which which)
 
 	ma__cell_list_init(&async);
 	ma__cell_list_init(&other);
-	wait->again = false;
-	wait->helped_at = 0;
-	wait->polling.soon = false;
 	poll_list(wait, first, &async);
 	poll_list(wait, then, &other);
 	cell = ma__cells_merge(async.first, other.first, before_in_array, wait);
@@ -392,7 +403,13 @@ run(struct wait *wait, bool interruptible)
 		uint64_t now;
 		uint64_t until;
 
-		poll_round(wait, which);
+		wait->again = false;
+		wait->helped_at = 0;
+		wait->polling.soon = false;
+		if (wait->nfuts == 1)
+			poll_lone(wait, which);
+		else
+			poll_round(wait, which);
 		if (wait->twins_known)
 			sweep_polled(wait);
 		if (wait->ndone >= nwanted)
@@ -493,8 +510,6 @@ assign_cells(struct wait *wait)
 				    memory_order_relaxed) == MA__CELL_READY)
 				cell = NULL;
 		}
-		atomic_exchange_explicit(&cell->flags, MA__CELL_ARMED,
-			memory_order_acq_rel);
 		cell->index = i;
 		cell->where = MA__POLLED;
 		cell->checked = false;
@@ -504,52 +519,65 @@ assign_cells(struct wait *wait)
 	return true;
 }
 
-/* Takes every cell out of the wait. */
+/* Takes every cell out of the wait; one that is READY turns up on the stack. */
 static void
 retire_all(struct wait *wait)
 {
 	struct ma__cell *cell;
 
 	for (cell = wait->polled.first; cell != NULL; cell = cell->next)
-		retire(cell);
+		cell->where = MA__NOWHERE;
 	for (cell = wait->quiet; cell != NULL; cell = cell->next)
-		retire(cell);
+		cell->where = MA__NOWHERE;
 }
 
-/* Is the deadline far away, as seen from copying MA__ALONE_MAX? */
-static bool
-in_time(uint64_t deadline)
+/* How large an operation a thread executes in one piece that waits for it alone. */
+static size_t
+alone(uint64_t deadline)
 {
-	return deadline == MA__NEVER ||
-		deadline >= ma__after(ma__now(), 10 * MA__MS);
+	/* Is it far away, as seen from copying so much? */
+	if (deadline == MA__NEVER ||
+		deadline >= ma__after(ma__now(), 10 * MA__MS))
+		return MA__ALONE_MAX;
+	return ALONE_HURRY;
+}
+
+/* Not by an initialiser: the compiler would clear it all, which takes longer. */
+static void
+init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
+	uint64_t deadline)
+{
+	wait->futs = futs;
+	wait->nfuts = nfuts;
+	wait->nwanted = nwanted;
+	wait->ndone = 0;
+	wait->deadline = deadline;
+	ma__cell_list_init(&wait->polled);
+	wait->quiet = NULL;
+	wait->twins_known = false;
+	ma__pace_init(&wait->pace);
+	wait->polling.alone = nfuts == 1 ? alone(deadline) : 0;
+	wait->polling.helps = true;
+	wait->polling.functions = deadline == MA__NEVER;
+	/* The first round starts them all. */
+	wait->polling.enough = nfuts > 1;
+	wait->polling.settle = NULL;
+	wait->owing = false;
 }
 
 int
 ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 	size_t nwanted, uint64_t deadline, bool interruptible)
 {
-	struct wait wait = {
-		.futs = futs,
-		.nfuts = nfuts,
-		.nwanted = nwanted,
-		.deadline = deadline,
-	};
 	struct ma__polling *const outer = ma__polling;
+	struct wait wait;
 	int rc;
 
 	if (nfuts == 0 ||
 		(nfuts == 1 && futs[0]->context.state == FUTURE_STATE_COMPLETE))
 		return 0;
 
-	ma__cell_list_init(&wait.polled);
-	ma__pace_init(&wait.pace);
-	if (nfuts == 1)
-		wait.polling.alone =
-			in_time(deadline) ? MA__ALONE_MAX : ALONE_HURRY;
-	wait.polling.helps = true;
-	wait.polling.functions = deadline == MA__NEVER;
-	/* The first round starts them all. */
-	wait.polling.enough = nfuts > 1;
+	init(&wait, futs, nfuts, nwanted, deadline);
 	if (outer != NULL)
 		ma__polling_settle(outer);
 	ma__polling = NULL;

@@ -67,7 +67,18 @@ struct ma__polling {
 	future_has_property_fn property;
 };
 
-extern _Thread_local struct ma__polling *ma__polling;
+/*
+ * At a fixed distance from the thread's base, also in a shared library: each look
+ * would otherwise be a function call. Eight bytes are available for that also in
+ * a library that is loaded late.
+ */
+#ifdef __GNUC__
+#define MA__TLS_DIRECT __attribute__((tls_model("initial-exec")))
+#else
+#define MA__TLS_DIRECT
+#endif
+
+extern _Thread_local struct ma__polling *ma__polling MA__TLS_DIRECT;
 
 /*
  * From this size on other threads' help with an operation pays, even if they have

@@ -17,8 +17,11 @@
  *   ARMED          a wake is to be acted upon
  *   READY          somebody did wake it, and is putting it on the waiter's
  *                  stack of ready cells, or it lies there
- *   SPARE          in no wait
- *   SPARE | READY  in no wait, and woken: on no stack
+ *   SPARE          not in use, in a monitor
+ *   SPARE | READY  the same, and woken: on no stack
+ *
+ * The cells of waits are never SPARE, which saves each wait two read-modify-
+ * writes: one that is in no wait is ARMED, and a wake puts it on the stack.
  *
  * Only who turns ARMED into READY pushes the cell, so it is on the stack at
  * most once; only the waiting thread pops (all at once, so there is no ABA
@@ -56,7 +59,7 @@
 
 #include "os.h"
 
-_Thread_local struct ma__polling *ma__polling;
+_Thread_local struct ma__polling *ma__polling MA__TLS_DIRECT;
 
 atomic_size_t ma__workers_running;
 
@@ -149,8 +152,10 @@ ma__cell_init(struct ma__cell *cell, struct ma__waiter *waiter)
 static void
 add_cells(struct ma__waiter *waiter, struct ma__cell *cells, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		ma__cell_init(&cells[i], waiter);
+		atomic_init(&cells[i].flags, MA__CELL_ARMED);
+	}
 }
 
 /* NULL with errno. */
