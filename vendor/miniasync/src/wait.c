@@ -372,8 +372,9 @@ breathe(const struct wait *wait)
 {
 	if (wait->pace.rounds > MA__BUSY_ROUNDS || ma__waiters_cpus() == 1)
 		sched_yield();
-	else
+	else if (wait->polled.first->next == NULL)
 		future_cpu_pause();
+	/* Polling several takes its time as it is. */
 }
 
 /*
