@@ -552,22 +552,23 @@ def test_after_a_fork(run_python: Callable[[str], str]) -> None:
         warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
         import miniasync
         from gate import Gate
+        # In debug mode asyncio warns of a slow machine.
         async def main():
             for _ in range(3):
                 dst = bytearray(1_000_000)
                 await miniasync.memset(dst, 1)
                 assert dst.count(1) == len(dst)
-        asyncio.run(main())
+        asyncio.run(main(), debug=False)
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                asyncio.run(main())
+                asyncio.run(main(), debug=False)
                 status = 0
             finally:
                 os._exit(status)
         assert os.waitpid(pid, 0) == (pid, 0)
-        asyncio.run(main())
+        asyncio.run(main(), debug=False)
         """
     run_python(program)
 
