@@ -325,8 +325,8 @@ class ThreadsMover(DataMover):
         if limit is not None:
             lib.data_mover_threads_set_inline_below(mover, limit)
         if not _ffi.IS_UPSTREAM:
-            inline_below = lib.data_mover_threads_get_inline_below(mover)
-            self._handle.small = min(inline_below, _SMALL)
+            inline: int = lib.data_mover_threads_get_inline_below(mover)
+            self._handle.small = min(inline, _SMALL)
 
     @property
     def threads(self) -> int | None:
