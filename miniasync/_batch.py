@@ -128,7 +128,9 @@ class Batch(Flight):
         return leaf, _ffi.ffi.addressof(self.slot, "code")
 
     def release(self) -> None:
-        """Make it idle again: a chain in C ended before it."""
+        """Make it idle again, if it is that in C: a chain ended before it."""
+        if self.slot.base.context.state != _ffi.STATE_IDLE:
+            return
         self.slot = self.results = None
         outstanding.discard(self)
 

@@ -118,7 +118,10 @@ class Flight:
         return None
 
     def release(self) -> None:
-        """Make it idle again: a chain in C ended before it. The lock is held."""
+        """Make it idle again: a chain in C ended before it. The lock is held.
+
+        Nothing if it was running before the chain took it.
+        """
         raise NotImplementedError
 
     def ask_to_end(self) -> None:

@@ -97,7 +97,9 @@ class Move(Flight):
         return None if leaf is None else (leaf, _ffi.result_of(self.slot))
 
     def release(self) -> None:
-        """Make it idle again: a chain in C ended before it."""
+        """Make it idle again, if it is that in C: a chain ended before it."""
+        if self.slot.base.context.state != _ffi.STATE_IDLE:
+            return
         lib.vdm_operation_release(self.slot)
         self.slot = None
         outstanding.discard(self)

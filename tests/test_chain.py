@@ -352,3 +352,29 @@ def test_no_step_is_lost_if_there_is_no_memory(
     assert a == b"\2" * 9000
     for buffer in (a, b):
         buffer.append(0)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_step_that_runs_outlives_a_chain_that_ends_before_it(batch: bool) -> None:
+    a, b = bytearray(5), bytearray(5)
+    with Gate() as first, Gate() as second:
+        running: Future[Any]
+        if batch:
+            running = second.mover.memcpy_batch([(b, b"67890")])
+        else:
+            running = second.mover.memcpy(b, b"67890")
+        running.start()
+        second.wait_entered()
+        future = chain(first.mover.memcpy(a, b"12345"), running).start()
+        first.wait_entered()
+        future._flight.ask_to_end()
+        future.poll()
+        first.open()
+        with pytest.raises(CancelledError):
+            future.result()
+        assert running.state is State.RUNNING
+        second.open()
+        assert running.result() is (running.result() if batch else b)
+        assert b == b"67890"
+    stats = second.mover.stats()
+    assert (stats.operations, stats.pending) == (1, 0)
