@@ -147,8 +147,7 @@ static bool
 helps(const struct data_mover_threads *dmt, const struct ma__op *op)
 {
 	return ma__polling != NULL && ma__polling->helps &&
-		dmt->inline_below != 0 &&
-		(ma__polling->functions || !op->function);
+		dmt->inline_below != 0 && (ma__polling->lasting || !op->lasts);
 }
 
 static int threads_has_property(void *future, enum future_property property);
@@ -175,6 +174,7 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 	const struct vdm_operation *operation, struct future_notifier *n)
 {
 	op->function = has_user_function(dmt, op->request.type);
+	op->lasts = op->function;
 	if (op->function)
 		estimate(dmt, op);
 	if (runs_inline(dmt, op, operation)) {
@@ -184,11 +184,12 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 		ma__op_complete_alone(op);
 		return;
 	}
+	op->whole = op->function || ma__request_overlaps(&op->request);
 	if (!op->function) {
-		op->slow = false;
+		op->lasts = op->whole && op->request.n > MA__PIECE_MAX;
+		op->slow = op->lasts;
 		op->weight = op->request.n;
 	}
-	op->whole = op->function || ma__request_overlaps(&op->request);
 	atomic_store_explicit(&op->left, op->request.n, memory_order_relaxed);
 	ma__op_start(op, n, dmt->desired);
 	op->fresh = ma__polling != NULL;

@@ -51,6 +51,7 @@ struct ma__op {
 	/* Set before it is queued. */
 	bool whole; /* it is executed in one piece, */
 	bool function; /* by a function of the program, which may block, */
+	bool lasts; /* or is that, or a piece that takes very long, */
 	bool slow; /* or is known to take its time, or not known, */
 	bool timed; /* and is to be measured */
 	size_t weight; /* bytes that take as long to copy */

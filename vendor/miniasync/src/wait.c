@@ -559,7 +559,7 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	ma__pace_init(&wait->pace);
 	wait->polling.alone = nfuts == 1 ? alone(deadline) : 0;
 	wait->polling.helps = true;
-	wait->polling.functions = deadline == MA__NEVER;
+	wait->polling.lasting = deadline == MA__NEVER;
 	/* The first round starts them all. */
 	wait->polling.enough = nfuts > 1;
 	wait->polling.settle = NULL;

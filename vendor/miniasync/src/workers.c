@@ -19,7 +19,8 @@
  *   is what about 100 us suffice for: between two of them a helper looks at its
  *   deadline, and whether it has what it waits for. Towards the end pieces get
  *   smaller, so that those who have none left wait for little. A program's own
- *   function always gets the whole operation.
+ *   function always gets the whole operation, and a move onto itself is one
+ *   piece, too: what may take longer than a piece *lasts*.
  *
  * Where an operation is
  *
@@ -54,18 +55,18 @@
  * miss.
  *
  * Who helps with what: with nothing if inline_below is 0, which sends
- * everything through workers; with a program's own function only in a wait that
- * has no deadline, since there is no telling how long it takes. And never with
- * what is not waited for: that would delay what is.
+ * everything through workers; with what lasts only in a wait that has no
+ * deadline, since there is no telling how long it takes. And never with what is
+ * not waited for: that would delay what is.
  *
  * Waking workers
  *
  *   A worker with nothing to take is *idle*: on a list, under the lock. Who
  *   puts something into the queue may take one from the list, which makes it
  *   awake, and wakes it after unlocking. An awake worker looks at the queue
- *   before it gets idle. `inside` counts workers that execute a program's
- *   function which may take its time, or call its waker: both may block. The
- *   other awake ones are *looking*. Then
+ *   before it gets idle. `inside` counts workers that execute what lasts, or
+ *   call a program's waker, which may block like its functions. The other awake
+ *   ones are *looking*. Then
  *
  *   (I) while something is queued, a worker is looking, or all of them are
  *       inside, or a wait *owes* a wake.
@@ -119,10 +120,9 @@
 #include "spin.h"
 
 /*
- * The largest and the smallest piece. Smaller ones cost more than the shorter end
- * brings; a rest of less than two of them is not cut.
+ * The smallest piece. Smaller ones cost more than the shorter end brings; a rest
+ * of less than two of them is not cut.
  */
-#define PIECE_MAX ((size_t)1 << 20)
 #define PIECE_MIN ((size_t)128 << 10)
 
 /* How long an idle worker looks for work before it sleeps. */
@@ -211,8 +211,8 @@ take(struct ma__workers *workers, struct ma__op *op)
 
 	if (!op->whole && left >= 2 * PIECE_MIN) {
 		piece.n = left / 4;
-		if (piece.n > PIECE_MAX)
-			piece.n = PIECE_MAX;
+		if (piece.n > MA__PIECE_MAX)
+			piece.n = MA__PIECE_MAX;
 		else if (piece.n < PIECE_MIN)
 			piece.n = PIECE_MIN;
 		piece.n -= ((uintptr_t)op->request.dst + op->cursor + piece.n) %
@@ -264,7 +264,7 @@ work(struct ma__worker *self, struct ma__op *op)
 	struct ma__worker *other;
 
 	ma__pool_hold(op);
-	self->inside = op->function;
+	self->inside = op->lasts;
 	workers->inside += self->inside;
 	other = summon(workers, 0);
 	pthread_mutex_unlock(&workers->lock);

@@ -10,13 +10,16 @@
 #include "fork.h"
 #include "pool.h"
 
+/* The largest piece of an operation that can be cut. */
+#define MA__PIECE_MAX ((size_t)1 << 20)
+
 struct ma__worker {
 	struct ma__workers *workers;
 	pthread_t thread;
 	pthread_cond_t wanted; /* is not idle any more */
 	struct ma__worker *next; /* in the list of idle ones */
 	atomic_bool idle; /* in that list; changed under the lock */
-	bool inside; /* something that may block */
+	bool inside; /* something that lasts, or a waker */
 	uint32_t spin; /* its own; see spin.h */
 };
 
@@ -34,7 +37,7 @@ struct ma__workers {
 	size_t load; /* what of their weight is not taken */
 	struct ma__worker *idle;
 	size_t awake; /* workers that are not idle */
-	size_t inside; /* of these, who may block */
+	size_t inside; /* of these, who may be long about it */
 	size_t helping; /* waiting threads that execute a piece */
 	bool stopping;
 	bool orphaned; /* this is a child's copy: there are no threads */

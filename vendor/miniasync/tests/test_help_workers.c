@@ -5,6 +5,8 @@
 
 #include "bytes.h"
 
+#include <sys/mman.h>
+
 enum { MANY = 3 };
 
 /* Functions that leave when as many are inside as there should be. */
@@ -109,6 +111,63 @@ a_waker_blocks(void)
 	}
 }
 
+/* A move meets a page that is not there, until the test has it continue. */
+static unsigned char *missing;
+static size_t page;
+static sem_t at_missing;
+static sem_t provide;
+
+static void
+on_segv(int sig)
+{
+	(void)sig;
+	t_open(&at_missing);
+	t_pass(&provide);
+	CHECK(mprotect(missing, page, PROT_READ | PROT_WRITE) == 0);
+}
+
+/* So does a worker with a large piece that cannot be cut. */
+static void
+a_piece_lasts(void)
+{
+	const size_t n = 4 << 20;
+	static unsigned char bytes[100000];
+	struct sigaction action;
+	struct sigaction before;
+
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	CHECK(sem_init(&at_missing, 0, 0) == 0);
+	CHECK(sem_init(&provide, 0, 0) == 0);
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = on_segv;
+	sigemptyset(&action.sa_mask);
+	CHECK(sigaction(SIGSEGV, &action, &before) == 0);
+	for (int i = 0; i < 20; i++) {
+		struct data_mover_threads *m = new_queueing_mover(2);
+		struct vdm *vdm = data_mover_threads_get_vdm(m);
+		unsigned char *at = mmap(NULL, n, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		struct vdm_operation_future move;
+		struct vdm_operation_future fill;
+
+		CHECK(at != MAP_FAILED);
+		missing = at + n / 2;
+		CHECK(mprotect(missing, page, PROT_NONE) == 0);
+		move = vdm_memmove(vdm, at + 64, at, n - 64, 0);
+		fill = vdm_memset(vdm, bytes, i + 1, sizeof(bytes), 0);
+		future_poll(FUTURE_AS_RUNNABLE(&move), NULL);
+		t_pass(&at_missing);
+		poll_out(FUTURE_AS_RUNNABLE(&fill));
+		CHECK_INT(FUTURE_STATE(&move), FUTURE_STATE_RUNNING);
+		CHECK_INT(bytes[99999], i + 1);
+		t_open(&provide);
+		poll_out(FUTURE_AS_RUNNABLE(&move));
+		data_mover_threads_delete(m);
+		CHECK(munmap(at, n) == 0);
+	}
+	CHECK(sigaction(SIGSEGV, &before, NULL) == 0);
+}
+
 static struct runtime *runtime;
 
 static void
@@ -144,8 +203,7 @@ side_by_side(void)
 
 		CHECK(m != NULL);
 		data_mover_threads_set_inline_below(m, 1);
-		bytes_try_all(vdm,
-			threads == 2 && !T_SLOW ? 8388609 : 262144,
+		bytes_try_all(vdm, threads == 2 && !T_SLOW ? 8388609 : 262144,
 			finish_by_helping);
 		bytes_try_all(vdm, 262144, finish_in_slices);
 		data_mover_threads_delete(m);
@@ -180,5 +238,5 @@ large_ones_side_by_side(void)
 	data_mover_threads_delete(m);
 }
 
-T_MAIN(T_CASE(functions_meet), T_CASE(a_waker_blocks), T_CASE(side_by_side),
-	T_CASE(large_ones_side_by_side))
+T_MAIN(T_CASE(functions_meet), T_CASE(a_waker_blocks), T_CASE(a_piece_lasts),
+	T_CASE(side_by_side), T_CASE(large_ones_side_by_side))
