@@ -237,7 +237,7 @@ one_at_a_time_on_threads(void)
 static void
 try_thousands(struct vdm *vdm, struct copy *gated)
 {
-	enum { N = 5000 };
+	enum { N = T_SLOW > 1 ? 500 : 5000 };
 	struct pmem2_future *futs = t_malloc(N * sizeof(*futs));
 	struct future **array = t_malloc((N + 1) * sizeof(*array));
 	struct runtime *r = runtime_new();
@@ -327,7 +327,7 @@ struct part {
 	unsigned first; /* slot */
 };
 
-enum { PART = 1000 };
+enum { PART = T_SLOW > 1 ? 100 : 1000 };
 
 static void *
 do_part(void *arg)
