@@ -460,6 +460,39 @@ def py_asan(session: nox.Session) -> None:
     )
 
 
+@nox.session(python=PYTHONS[-1])
+def py_tsan(session: nox.Session) -> None:
+    """Run the Python tests with the extension under thread sanitizer.
+
+    Not those of forks, whose threads it loses track of, and of packaging, which
+    run compilers that do not start with it.
+    """
+    path = subprocess.run(
+        [os.environ.get("CC", "cc"), "-print-file-name=libtsan.so"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    if not os.path.isabs(path):
+        session.skip("the C compiler has no libtsan.so")
+    session.install(
+        f"-Cbuild-dir={Path(session.create_tmp(), 'extension').resolve()}",
+        "-Ccmake.define.MINIASYNC_SANITIZE=thread",
+        ".",
+        *dependencies("tests"),
+    )
+    session.run(
+        *("pytest", "--ignore=tests/test_fork.py", "--ignore=tests/test_packaging.py"),
+        *session.posargs,
+        env={
+            "LD_PRELOAD": path,
+            # What the interpreter and the C library do among themselves is theirs;
+            # their locks count all the same. A test leaves a daemon thread behind.
+            "TSAN_OPTIONS": "ignore_noninstrumented_modules=1:report_thread_leaks=0",
+        },
+    )
+
+
 @nox.session(python=False)
 def long(session: nox.Session) -> None:
     """Queue what takes too long for every change."""
@@ -467,4 +500,5 @@ def long(session: nox.Session) -> None:
         session.notify(name)
     for version in PYTHONS:
         session.notify(f"py_asan-{version}")
+    session.notify("py_tsan")
     session.notify("c_stress", posargs=["1000000000"])
