@@ -546,7 +546,7 @@ alone(uint64_t deadline)
 /* Not by an initialiser: the compiler would clear it all, which takes longer. */
 static void
 init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
-	uint64_t deadline)
+	uint64_t deadline, bool interruptible)
 {
 	wait->futs = futs;
 	wait->nfuts = nfuts;
@@ -559,7 +559,9 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	ma__pace_init(&wait->pace);
 	wait->polling.alone = nfuts == 1 ? alone(deadline) : 0;
 	wait->polling.helps = true;
-	wait->polling.lasting = deadline == MA__NEVER;
+	/* Meanwhile it would not see that it has what it wants, or a signal. */
+	wait->polling.lasting =
+		deadline == MA__NEVER && nwanted == nfuts && !interruptible;
 	/* The first round starts them all. */
 	wait->polling.enough = nfuts > 1;
 	wait->polling.settle = NULL;
@@ -578,7 +580,7 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 		(nfuts == 1 && futs[0]->context.state == FUTURE_STATE_COMPLETE))
 		return 0;
 
-	init(&wait, futs, nfuts, nwanted, deadline);
+	init(&wait, futs, nfuts, nwanted, deadline, interruptible);
 	if (outer != NULL)
 		ma__polling_settle(outer);
 	ma__polling = NULL;

@@ -55,9 +55,9 @@
  * miss.
  *
  * Who helps with what: with nothing if inline_below is 0, which sends
- * everything through workers; with what lasts only in a wait that has no
- * deadline, since there is no telling how long it takes. And never with what is
- * not waited for: that would delay what is.
+ * everything through workers; with what lasts only in a wait that nothing ends
+ * but the completion of all its futures, since there is no telling how long it
+ * takes. And never with what is not waited for: that would delay what is.
  *
  * Waking workers
  *

@@ -357,6 +357,41 @@ own_functions(void)
 	let_go(&h);
 }
 
+/* Nor if the wait may end before, which its thread would not see in there. */
+static void
+not_if_it_may_end(void)
+{
+	struct counted_future counted = {.data = 0};
+	struct vdm_operation_future c;
+	struct future *futs[2];
+	struct held h;
+
+	hold(&h, 65536, 4096);
+	data_mover_threads_set_memcpy_fn(h.mover, own_memcpy);
+	atomic_store(&copies, 0);
+	c = held_copy(&h, 65536);
+	FUTURE_INIT(&counted, counted_task);
+	futs[0] = FUTURE_AS_RUNNABLE(&c);
+	futs[1] = FUTURE_AS_RUNNABLE(&counted);
+	CHECK_INT(future_waiter_wait(h.waiter, futs, 2, 1,
+			  FUTURE_WAITER_FOREVER, 0),
+		0);
+	CHECK_INT(FUTURE_STATE(&counted), FUTURE_STATE_COMPLETE);
+	CHECK_INT(atomic_load(&copies), 0);
+	t_open(&held_leave);
+	poll_out(futs[0]);
+	check_held_copy(&h, &c);
+
+	c = held_copy(&h, 65536);
+	CHECK_INT(future_waiter_wait(h.waiter, futs, 1, 1,
+			  FUTURE_WAITER_FOREVER, FUTURE_WAITER_F_INTERRUPTIBLE),
+		0);
+	check_held_copy(&h, &c);
+	CHECK_INT(atomic_load(&copies), 2);
+	CHECK(!pthread_equal(copier, pthread_self()));
+	let_go(&h);
+}
+
 static void
 never_if_the_user_says_so(void)
 {
@@ -419,5 +454,5 @@ polling_within_a_function(void)
 T_MAIN(T_CASE(a_started_one), T_CASE(not_by_polling), T_CASE(several),
 	T_CASE(the_deadline), T_CASE(the_deadline_and_a_whole_one),
 	T_CASE(one_of_two), T_CASE(within_a_round), T_CASE(within_a_task),
-	T_CASE(old_headers), T_CASE(own_functions),
+	T_CASE(old_headers), T_CASE(own_functions), T_CASE(not_if_it_may_end),
 	T_CASE(never_if_the_user_says_so), T_CASE(polling_within_a_function))

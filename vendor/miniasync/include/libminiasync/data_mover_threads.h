@@ -17,9 +17,11 @@
  * may only exec or exit.
  *
  * A waker, and a memcpy function of one's own, run in a worker; such a function
- * also in a thread that waits for its operation without a deadline. They may make
- * and poll futures, but not wait for operations of the same mover, or for another
- * call of the function: its only worker might be the one that waits.
+ * also in a thread in a wait that ends only when its operation and all others are
+ * complete: without a deadline, without signals, for all of its futures. They may
+ * make and poll futures, but not wait for operations of the same mover, or for
+ * another call of the function: its only worker might be the one that waits. Nor
+ * may such a function wait for what other futures of the wait do when polled.
  *
  * The environment variable MINIASYNC_MAX_OPERATIONS, read when a mover is made,
  * limits the operations it holds at a time (default 1,048,576); beyond it,
@@ -69,9 +71,9 @@ MINIASYNC_API struct vdm *data_mover_threads_get_vdm(
 /*
  * Replaces the function that executes an operation, or with NULL restores our
  * own. It is called once an operation, with all of it, from a worker or, unless
- * inline_below is 0, from a thread that waits for the operation without a
- * deadline; flags are passed on, and honouring them is its own affair. Only while
- * no operation of the mover is pending.
+ * inline_below is 0, from a thread in a wait as above; flags are passed on, and
+ * honouring them is its own affair. Only while no operation of the mover is
+ * pending.
  */
 MINIASYNC_API void data_mover_threads_set_memcpy_fn(
 	struct data_mover_threads *dmt, memcpy_fn dmt_memcpy);
