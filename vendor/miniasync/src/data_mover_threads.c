@@ -235,10 +235,11 @@ help(struct data_mover_threads *dmt, struct ma__op *op)
 		return;
 	if (!atomic_load_explicit(&op->queued, memory_order_relaxed))
 		polling->soon |= !op->slow;
-	else if (fresh || polling->enough)
+	else if (fresh || polling->enough || polling->helped >= MA__PIECE_MAX)
 		polling->again = true;
 	else
-		polling->again = ma__workers_help(dmt->workers, op);
+		polling->again |=
+			ma__workers_help(dmt->workers, op, &polling->helped);
 }
 
 static enum future_state

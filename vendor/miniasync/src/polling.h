@@ -28,6 +28,7 @@ ma__poll_with(struct ma__polling *polling, struct future *fut,
 	polling->cell = cell;
 	polling->registered = false;
 	polling->again = false;
+	polling->helped = 0;
 	future_poll(fut, &notifier);
 	return notifier.notifier_used == FUTURE_NOTIFIER_WAKER ||
 		polling->registered;

@@ -51,6 +51,7 @@ struct ma__polling {
 	bool helps; /* operations of ours that are queued */
 	bool lasting; /* and what takes longer than a piece */
 	bool enough; /* but not now: there are other things to look at */
+	size_t helped; /* the weight of what this poll has executed */
 
 	/* What the polled movers answer. */
 	bool registered; /* the mover of fut will wake the cell */

@@ -48,7 +48,9 @@
  * What a poll answers in a wait. If its operation is QUEUED it says `again`
  * (ma__polling): the wait polls once more, at once. The poll that starts the
  * operation only says so; each later one executes a piece first. Thus all
- * futures of a wait are started before one of them is worked at. When the
+ * futures of a wait are started before one of them is worked at. A task may poll
+ * many operations in one poll of its own: once what it has executed is as much
+ * as a large piece, it only says so, too. When the
  * operation is TAKEN the poll says `soon` instead, and the wait sleeps until
  * its cell is woken; the cell was registered before the poll looked at
  * `queued`, and nothing becomes QUEUED again, so there is nothing that it could
@@ -599,7 +601,7 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 }
 
 bool
-ma__workers_help(struct ma__workers *workers, struct ma__op *op)
+ma__workers_help(struct ma__workers *workers, struct ma__op *op, size_t *helped)
 {
 	struct piece piece;
 	bool last;
@@ -610,6 +612,7 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op)
 		return false;
 	}
 	piece = take(workers, op);
+	*helped += op->whole ? op->weight : piece.n;
 	workers->helping++;
 	pthread_mutex_unlock(&workers->lock);
 

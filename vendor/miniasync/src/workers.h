@@ -64,9 +64,11 @@ void ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 
 /*
  * By a poll within a wait: executes a piece of the operation, or all of it, and
- * completes it if that was the last one. False if nothing is left to take.
+ * completes it if that was the last one. False if nothing is left to take. Adds
+ * to `helped` the bytes that take as long to copy.
  */
-bool ma__workers_help(struct ma__workers *workers, struct ma__op *op);
+bool ma__workers_help(struct ma__workers *workers, struct ma__op *op,
+	size_t *helped);
 
 /*
  * In a forked child, where no worker will come: executes what is left of the
