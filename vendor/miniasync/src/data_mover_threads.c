@@ -237,9 +237,13 @@ help(struct data_mover_threads *dmt, struct ma__op *op)
 		polling->soon |= !op->slow;
 	else if (fresh || polling->enough || polling->helped >= MA__PIECE_MAX)
 		polling->again = true;
-	else
+	else {
+		/* It may block, and the wait owes others a wake. */
+		if (op->slow)
+			ma__polling_settle(polling);
 		polling->again |=
 			ma__workers_help(dmt->workers, op, &polling->helped);
+	}
 }
 
 static enum future_state

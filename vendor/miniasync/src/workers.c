@@ -88,9 +88,9 @@
  *
  *   A wait that starts operations which are not worth a wake does not wake at
  *   all: it is going to execute them itself. It owes the wake instead, notes
- *   that in ma__polling, and settles before it sleeps, returns, or polls
- *   anything but operations of threads movers, which is how it knows them: by
- *   their property function. Those do not block, and do not wait for others. At
+ *   that in ma__polling, and settles before it sleeps, returns, executes what
+ *   is not known to be quick, or polls anything but operations of threads
+ *   movers, which is how it knows them: by their property function. Those do not block, and do not wait for others. At
  *   the latest it settles after the next round. Owing holds a reference to the
  *   workers, since the mover may be deleted in between.
  *

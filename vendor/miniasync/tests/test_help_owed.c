@@ -193,6 +193,75 @@ the_mover_is_deleted(void)
 	}
 }
 
+static sem_t entered;
+static sem_t leave;
+
+static void *
+held_memset(void *str, int c, size_t n, unsigned flags)
+{
+	(void)flags;
+	t_open(&entered);
+	t_pass(&leave);
+	return memset(str, c, n);
+}
+
+/* Looks at what another thread may be writing. */
+__attribute__((noinline, no_sanitize("thread"))) static int
+copied(void)
+{
+	const volatile unsigned char *const last = &dst[N - 1];
+
+	return *last == src[N - 1];
+}
+
+/* Its thread returns when somebody else has executed the copy. */
+static void *
+memcpy_when_copied(void *to, const void *from, size_t n, unsigned flags)
+{
+	(void)flags;
+	while (!copied())
+		sched_yield();
+	return memcpy(to, from, n);
+}
+
+/* A function that nothing is known about, before the copy; one worker is held. */
+static void
+it_is_in_a_function(void)
+{
+	static unsigned char byte[3];
+
+	CHECK(sem_init(&entered, 0, 0) == 0);
+	CHECK(sem_init(&leave, 0, 0) == 0);
+	for (int i = 0; i < TRIES; i++) {
+		struct vdm_operation_future fill;
+		struct vdm_operation_future call;
+		struct future *futs[2];
+		struct runtime *r = new_runtime();
+		struct vdm *vdm;
+
+		mover = data_mover_threads_new(2, 1, FUTURE_NOTIFIER_WAKER);
+		CHECK(mover != NULL);
+		vdm = data_mover_threads_get_vdm(mover);
+		data_mover_threads_set_memset_fn(mover, held_memset);
+		data_mover_threads_set_memcpy_fn(mover, memcpy_when_copied);
+		fill = vdm_memset(vdm, &byte[0], 1, 1, 0);
+		future_poll(FUTURE_AS_RUNNABLE(&fill), NULL);
+		t_pass(&entered);
+		waiter = new_waiter();
+		t_fill(src, N, 1);
+		memset(dst, 0, N);
+		call = vdm_memcpy(vdm, &byte[1], &byte[2], 1, 0);
+		copy = vdm_memmove(vdm, dst, src, N, 0);
+		futs[0] = FUTURE_AS_RUNNABLE(&call);
+		futs[1] = FUTURE_AS_RUNNABLE(&copy);
+		runtime_wait_multiple(r, futs, 2);
+		t_open(&leave);
+		poll_out(FUTURE_AS_RUNNABLE(&fill));
+		runtime_delete(r);
+		teardown();
+	}
+}
+
 /* Movers beyond the first are not owed: their workers are woken. */
 static void
 several_movers(void)
@@ -228,4 +297,5 @@ several_movers(void)
 
 T_MAIN(T_CASE(it_has_what_it_wants), T_CASE(it_is_late),
 	T_CASE(the_others_work), T_CASE(it_waits_within),
-	T_CASE(the_mover_is_deleted), T_CASE(several_movers))
+	T_CASE(the_mover_is_deleted), T_CASE(it_is_in_a_function),
+	T_CASE(several_movers))
