@@ -604,7 +604,6 @@ bool
 ma__workers_help(struct ma__workers *workers, struct ma__op *op, size_t *helped)
 {
 	struct piece piece;
-	bool last;
 
 	pthread_mutex_lock(&workers->lock);
 	if (!atomic_load_explicit(&op->queued, memory_order_relaxed)) {
@@ -616,14 +615,14 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op, size_t *helped)
 	workers->helping++;
 	pthread_mutex_unlock(&workers->lock);
 
-	last = execute(workers, op, piece);
+	if (execute(workers, op, piece))
+		ma__op_complete_polled(op);
 
+	/* After that: see Forks. */
 	pthread_mutex_lock(&workers->lock);
 	workers->helping--;
 	op->executors--;
 	pthread_mutex_unlock(&workers->lock);
-	if (last)
-		ma__op_complete_polled(op);
 	return true;
 }
 
