@@ -493,6 +493,17 @@ def py_tsan(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def py_long(session: nox.Session) -> None:
+    """Run the Python tests that find more the longer they run."""
+    session.install(".", *dependencies("tests"))
+    session.run(
+        *("pytest", "-o", "faulthandler_timeout=0", "tests/test_machine.py"),
+        *session.posargs,
+        env={"MINIASYNC_TEST_LONG": "1"},
+    )
+
+
 @nox.session(python=False)
 def long(session: nox.Session) -> None:
     """Queue what takes too long for every change."""
@@ -501,4 +512,5 @@ def long(session: nox.Session) -> None:
     for version in PYTHONS:
         session.notify(f"py_asan-{version}")
     session.notify("py_tsan")
+    session.notify("py_long")
     session.notify("c_stress", posargs=["1000000000"])
