@@ -16,7 +16,7 @@ from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future, Operation
 from miniasync._group import SHARED_NS
 from miniasync._interest import interest_of
-from miniasync._segment import Segment
+from miniasync._segment import Segment, give_back
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData
@@ -77,6 +77,19 @@ class Chain(Driven):
         """A watch polls it no more."""
         if self._current is not None:
             self._current.withdraw()
+
+    def upcoming(self) -> CData:
+        """What C is to poll; None if it is to be advanced when it is `due`."""
+        flight = self._current
+        if flight is None or flight.code != PENDING:
+            self.due = 0
+            return None
+        if flight.parent is not self:
+            self.due = self.due or 0  # another has it
+            return None
+        leaf = flight.peek()
+        self.due = flight.due if flight.code == PENDING else 0
+        return leaf
 
     def proceed(self) -> CData:
         """Go from step to step until one is not complete."""
@@ -176,8 +189,7 @@ class Chain(Driven):
         return True
 
     def _give_back(self, flight: Flight) -> None:
-        flight.parent = None
-        flight.leave()
+        give_back(flight, self)
 
     def _end_step(self, flight: Flight) -> None:
         if flight.parent is self:

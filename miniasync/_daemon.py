@@ -35,7 +35,7 @@ class Daemon(Watch):
         again = super().attend(flight)
         interest = flight.interest
         if interest is not None and interest.watch is self:
-            if flight.due is not None:
+            if flight in self._due:
                 self.kick()
             self._ensure_running()
         return again

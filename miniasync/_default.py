@@ -9,6 +9,7 @@ from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, overload
 
 from miniasync._batch import B
+from miniasync._flight import finish_at_exit
 from miniasync._movers import ThreadsMover
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _make() -> ThreadsMover:
 
 
 def _close_at_exit() -> None:
+    finish_at_exit()
     if _mover is not None:
         _mover.close()
 

@@ -17,6 +17,7 @@ from miniasync import _ffi
 from miniasync._ends import FAILED, FORKED, PENDING
 from miniasync._ffi import NULL
 from miniasync._flight import SLICE_NS, Flight
+from miniasync._interest import attend
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ class Driven(Flight):
     Attributes:
         due: When to advance it even if C has nothing new, or None.
         exception: What Python code raised, if that was its end.
+        left: Steps that have ended and whose end nobody was told yet.
         runner: The thread that advances it.
     """
 
-    __slots__ = ("__weakref__", "due", "exception", "runner")
+    __slots__ = ("__weakref__", "due", "exception", "left", "runner")
 
     runs_python = True
 
@@ -43,6 +45,7 @@ class Driven(Flight):
         Flight.__init__(self, None)
         self.due: int | None = None
         self.exception: BaseException | None = None
+        self.left: list[Flight] = []
         self.runner: int | None = None
 
     def begin(self) -> CData:
@@ -57,6 +60,17 @@ class Driven(Flight):
         """The next `advance` is not to wait until it is due."""
         self.due = None
 
+    def peek(self) -> CData:
+        """What C is to poll; None if it is to be advanced when it is `due`."""
+        if self.code == PENDING and self.slot is not None:
+            return self.upcoming()
+        self.due = 0
+        return None
+
+    def upcoming(self) -> CData:
+        """What `peek` does with one that has begun."""
+        raise NotImplementedError
+
     def advance(self) -> CData:
         """Take it as far as it goes without waiting. The lock is held."""
         if self.code != PENDING:
@@ -70,6 +84,15 @@ class Driven(Flight):
             return self.proceed()
         finally:
             self.runner = None
+
+    def tell_of_steps(self) -> None:
+        """Attend to steps that it has given back. Without its lock."""
+        while self.left:
+            try:
+                step = self.left.pop(0)
+            except IndexError:
+                return  # another thread was faster
+            attend(step)
 
     def fail(self, exception: BaseException) -> None:
         """Settle it with what Python code raised."""
@@ -89,15 +112,19 @@ class Driven(Flight):
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Advance it until its end, or for so long. The lock is held."""
         end = None
+        told = len(self.left)
         if waiter is NULL:
             self.hurry()
         while True:
             leaf = self.advance()
             if self.code != PENDING:
                 break
+            if len(self.left) != told:
+                break  # first their ends are to be told
             if waiter is NULL:
-                # Started, that is; complete at once if it is small.
-                if leaf is None or not _ffi.run_future(leaf, NULL, 0):
+                # Started, that is; complete at once if it is small. What is due
+                # has had its turn, even if it wants another one.
+                if self.due is not None or not _ffi.run_future(leaf, NULL, 0):
                     break
                 continue
             now = monotonic_ns()
@@ -132,16 +159,20 @@ class Driven(Flight):
             return self._wait_in_chain(deadline)
         if self.runner == get_ident():
             raise RuntimeError("a future cannot wait for itself")
-        seconds = max(deadline - monotonic_ns(), 0) / 1e9
-        if self.lock.acquire(True, min(seconds, _LONGEST)):
+        while True:
+            left = max(deadline - monotonic_ns(), 0)
+            if not self.lock.acquire(True, min(left / 1e9, _LONGEST)):
+                break
             try:
                 self._take_back()
-                while True:
+                while self.run(shared.cdata, left) == PENDING and left:
                     left = max(deadline - monotonic_ns(), 0)
-                    if self.run(shared.cdata, left) != PENDING or left == 0:
+                    if self.left:
                         break
             finally:
                 self.leave()
+            if self.code != PENDING or not left:
+                break
         return self.code
 
 

@@ -15,7 +15,8 @@ does can free memory under a copy.
   clock: signal handlers run between two calls. Whatever they raise, the flight
   stays outstanding.
 * `settle` is the only end. The code comes first: who sees it needs no lock.
-* Who gives the lock back attends to those interested (`_interest`).
+* Who gives the lock back attends to those interested (`_interest`), with no
+  other lock held: callbacks may wait for, close and drop what they want.
 * A step of a chain that has begun belongs to the chain: whatever is asked of it
   is asked of its `root`.
 """
@@ -36,12 +37,17 @@ from miniasync._interest import attend
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from miniasync._ffi import CData
     from miniasync._handle import Handle
     from miniasync._interest import Interest
 
 # The longest sleep between two looks at signals.
 SLICE_NS = 50_000_000
+
+# How long to wait for who may have seen the end, in seconds.
+_TURN_S = 0.005
 
 outstanding: set[Flight] = set()
 _exiting = False
@@ -95,6 +101,13 @@ class Flight:
         """
         raise NotImplementedError
 
+    def peek(self) -> CData:
+        """What `advance` returns, without running Python code of the user's.
+
+        If there is such code to run, `due` is 0.
+        """
+        return self.advance()
+
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Start it or go on, until its end or for so long. The lock is held.
 
@@ -129,6 +142,9 @@ class Flight:
 
     def withdraw(self) -> None:
         """A watch polls it no more."""
+
+    def tell_of_steps(self) -> None:
+        """Attend to steps that it has given back. Without its lock."""
 
     def root(self) -> Flight:
         """The chain that it is a step of, or itself."""
@@ -201,16 +217,22 @@ class Flight:
 
     def finish(self) -> None:
         """Wait for the end of what C does for it."""
-        if self.parent is not None and not self.parent.runs_python:
-            return  # what C goes through one after another is outstanding itself
-        root = self.root()
-        try:
-            with root.lock:
+        while self.slot is not None:
+            root = self.root()
+            # In turns: who has it may go on with something else afterwards.
+            if not root.lock.acquire(True, _TURN_S):
+                continue
+            try:
                 root._take_back()
-                if self.slot is not None:
-                    self._run_to_end()
-        finally:
-            attend(root)
+                flight: Flight = self
+                while flight.parent is not None and not flight.parent.runs_python:
+                    flight = flight.parent  # what C goes through as a whole
+                if flight.slot is not None and flight.root() is root:
+                    flight._run_to_end()
+                    if _exiting and root is not self:
+                        root.run(NULL, 0)  # its functions: now or never
+            finally:
+                root.leave()
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
@@ -277,6 +299,23 @@ class Flight:
             outstanding.discard(self)
 
 
+def leave_all(flights: Iterable[Flight]) -> None:
+    """Give all their locks back before anybody is told anything."""
+    for flight in flights:
+        flight.lock.release()
+    _attend_all(iter(flights))
+
+
+def _attend_all(flights: Iterator[Flight]) -> None:
+    for flight in flights:
+        if flight.interest is not None:
+            try:
+                attend(flight)
+            except BaseException:
+                _attend_all(flights)
+                raise
+
+
 def finish_all(handle: Handle | None = None) -> None:
     """Wait for what C does, for this mover or for all."""
     for flight in outstanding.copy():
@@ -290,7 +329,8 @@ def finish_all_if_exiting() -> None:
         finish_all()
 
 
-def _at_exit() -> None:
+def finish_at_exit() -> None:
+    """Wait for all that C does: from now on nothing is left running."""
     global _exiting
     _exiting = True
     while True:
@@ -311,5 +351,5 @@ def _after_fork_in_child() -> None:
     outstanding.clear()
 
 
-atexit.register(_at_exit)
+atexit.register(finish_at_exit)
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -4,7 +4,9 @@
 A wait holds the locks of the flights it polls. A flight whose lock is taken
 belongs to another thread's wait; it is looked at every few milliseconds. Locks
 are only tried while others are held, so that two such waits cannot block each
-other, and all are given back as soon as anything has ended.
+other, and all are given back as soon as anything has ended. No code of the user's
+runs meanwhile: steps and functions before, holding the lock of their own flight
+only, and callbacks afterwards. They may wait for others of the group.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from miniasync import _ffi
 from miniasync._ends import PENDING
-from miniasync._flight import SLICE_NS, finish_all_if_exiting
+from miniasync._flight import SLICE_NS, finish_all_if_exiting, leave_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,16 +60,23 @@ def _wait_once(
     flights: list[Flight], missing: int, deadline: int | None, waiter: Waiter
 ) -> None:
     """Wait until one has ended, or as many as are missing, or for a moment."""
+    roots = dict.fromkeys([flight.root() for flight in flights])
+    for flight in roots:
+        if flight.runs_python and flight.enter():
+            try:
+                flight.advance()
+            finally:
+                flight.leave()
     ours: list[Flight] = []
     theirs: list[Flight] = []
     try:
-        for flight in dict.fromkeys([flight.root() for flight in flights]):
+        for flight in roots:
             (ours if flight.enter() else theirs).append(flight)
         longest = SHARED_NS if theirs else SLICE_NS
         polled: list[Flight] = []
         leaves: list[_ffi.CData] = []
         for flight in ours:
-            leaf = flight.advance()
+            leaf = flight.peek()
             if leaf is not None:
                 polled.append(flight)
                 leaves.append(leaf)
@@ -86,12 +95,11 @@ def _wait_once(
                 if longest != SLICE_NS or timeout_ns == 0:
                     break
             for flight in polled:
-                flight.advance()
+                flight.peek()
         elif not theirs:
             sleep(_left(deadline, longest) / 1e9)
     finally:
-        for flight in ours:
-            flight.leave()
+        leave_all(ours)
     if not ours and theirs:
         # Its holder lets go when it has ended.
         lock = theirs[0].lock

@@ -115,6 +115,7 @@ def attend(flight: Flight) -> None:
     """
     interest = flight.interest
     while interest is not None:
+        flight.tell_of_steps()
         if flight.code != PENDING:
             interest.tell()
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi
+from miniasync._driven import Driven
 from miniasync._ends import CANCELLED, PENDING, SUCCESS
 from miniasync._ffi import lib
 from miniasync._flight import Flight
@@ -79,6 +80,18 @@ class Segment(Flight):
                     self._error = flight.error()
             if flight.code == PENDING:
                 flight.release()
-            flight.parent = None
-            flight.leave()
+            give_back(flight, self)
         return code
+
+
+def give_back(step: Flight, chain: Flight) -> None:
+    """End the time of a step with a chain.
+
+    Who wants to know of it is told when no lock is held any more.
+    """
+    step.parent = None
+    step.lock.release()
+    if step.interest is not None:
+        root = chain.root()
+        assert isinstance(root, Driven)
+        root.left.append(step)

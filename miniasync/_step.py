@@ -87,6 +87,12 @@ class Step(Driven):
         """Make the event that wakers set."""
         return _ffi.new_event()
 
+    def upcoming(self) -> CData:
+        """What C is to poll; None if it is to be advanced when it is `due`."""
+        if self.due is None:
+            self.due = 0
+        return lib.ma_event_future(self.slot)
+
     def proceed(self) -> CData:
         """Step the future if it was woken, or if it is time to."""
         event = self.slot

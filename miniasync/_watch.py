@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 # How many completions cross from C at a time.
 _AT_ONCE = 256
 
+_ADDRESSES = _ffi.ffi.typeof(f"uintptr_t[{_AT_ONCE}]")
+
 NEVER = 2**64 - 1
 
 _watches: WeakSet[Watch] = WeakSet()
@@ -61,7 +63,6 @@ class Watch:
     __slots__ = (
         "__weakref__",
         "_cdata",
-        "_done",
         "_due",
         "_flights",
         "closed",
@@ -77,7 +78,6 @@ class Watch:
                 raise MemoryError("no memory to watch futures with")
             raise OSError(number, os.strerror(number))
         self._cdata: CData = _ffi.ffi.gc(cdata, lib.ma_watch_delete)
-        self._done: CData = _ffi.ffi.new("uintptr_t[]", _AT_ONCE)
         # By the address of what C polls; and those to look at when it is time.
         self._flights: dict[int, Flight] = {}
         self._due: dict[Flight, int] = {}
@@ -131,7 +131,7 @@ class Watch:
 
     def drain(self, timeout_ns: int = 0) -> None:
         """See to what has got further, after waiting for such if need be."""
-        done = self._done
+        done = _ffi.new(_ADDRESSES)  # each thread its own
         flights = self._flights
         due = self._due
         while True:
@@ -175,7 +175,7 @@ class Watch:
         interest = flight.interest
         assert interest is not None
         while True:
-            leaf = flight.advance()
+            leaf = flight.peek()
             if flight.code != PENDING:
                 return
             interest.watch = self
@@ -192,6 +192,11 @@ class Watch:
             self.remove(flight)
             if number != errno.EALREADY:
                 raise MemoryError("no memory to watch a future with")
+            if flight.runs_python:
+                # In its turn.
+                interest.watch = self
+                self._due[flight] = 0
+                return
 
     def _go_on(self, flight: Flight) -> None:
         interest = flight.interest

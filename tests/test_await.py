@@ -582,3 +582,29 @@ def test_no_library_is_imported(run_python: Callable[[str], str]) -> None:
             assert name not in sys.modules
         """
     run_python(program)
+
+
+def test_a_future_that_wakes_itself_leaves_the_loop_its_turns(run: Run) -> None:
+    class Busy(Future[str]):
+        over = False
+
+        def step(self, waker: Waker) -> str | Pending:
+            waker.wake()
+            return "over" if self.over else PENDING
+
+    busy = Busy()
+    found: list[str] = []
+
+    async def wait_for(awaitable: Awaitable[str]) -> None:
+        found.append(await awaitable)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for, chain(busy, str.upper))
+            group.start_soon(wait_for, busy)
+            for _ in range(3):
+                await anyio.sleep(0)
+            busy.over = True
+
+    run(main)
+    assert sorted(found) == ["OVER", "over"]

@@ -378,3 +378,62 @@ def test_a_step_that_runs_outlives_a_chain_that_ends_before_it(batch: bool) -> N
         assert b == b"67890"
     stats = second.mover.stats()
     assert (stats.operations, stats.pending) == (1, 0)
+
+
+def test_a_callback_of_a_step_closes_the_mover() -> None:
+    with miniasync.ThreadsMover(threads=1) as mover:
+        steps = [mover.memset(bytearray(9000), i) for i in range(3)]
+        future = chain(*steps)
+        for step in steps:
+            step.add_done_callback(lambda _: mover.close())
+        assert future.result() == b"\2" * 9000
+
+
+def test_a_callback_of_a_step_waits_for_the_chain(mover: DataMover) -> None:
+    steps = [mover.memset(bytearray(9000), i) for i in range(3)]
+    future = chain(steps[0], bytes, *steps[1:])
+    found: list[object] = []
+    for step in steps:
+        step.add_done_callback(lambda _: found.append(future.result()))
+    assert future.result() is steps[2].result()
+    assert found == [steps[2].result()] * 3
+
+
+def test_closing_waits_for_no_function(gate: Gate) -> None:
+    inside, over = threading.Event(), threading.Event()
+
+    def function(value: bytearray) -> bytearray:
+        inside.set()
+        over.wait()
+        return value
+
+    future = chain(gate.mover.memcpy(bytearray(5), b"12345"), function)
+    threads = [threading.Thread(target=future.result)]
+    threads[0].start()
+    gate.wait_entered()
+    threads.append(threading.Thread(target=gate.mover.close))
+    threads[1].start()
+    gate.open()
+    assert inside.wait(30)
+    threads[1].join(30)
+    assert not threads[1].is_alive()
+    over.set()
+    threads[0].join()
+
+
+def test_nobody_else_runs_its_functions(gate: Gate) -> None:
+    ran_in: list[int] = []
+    over = threading.Event()
+
+    def function(value: object) -> object:
+        ran_in.append(threading.get_ident())
+        over.set()
+        return value
+
+    future = chain(gate.mover.memcpy(bytearray(5), b"12345"), function).start()
+    gate.wait_entered()
+    gate.open()
+    gate.mover.close()
+    assert over.wait(30)
+    assert ran_in != [threading.get_ident()]
+    assert future.result() == b"12345"

@@ -22,6 +22,7 @@ from miniasync import (
     State,
     Waker,
     as_completed,
+    chain,
     wait,
 )
 
@@ -321,3 +322,28 @@ def test_in_a_forked_child(run_python: Any) -> None:
         assert running.running()
         """
     run_python(program)
+
+
+class Busy(Future[int]):
+    """Wants to be stepped again at once, until `over`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = False
+        self.steps = 0
+
+    def step(self, waker: Waker) -> int | Pending:
+        self.steps += 1
+        waker.wake()
+        return 1 if self.over else PENDING
+
+
+def test_a_poll_is_one_step_even_if_it_wakes_itself() -> None:
+    busy = Busy()
+    assert busy.poll() is State.RUNNING
+    assert busy.steps == 1
+    both = chain(busy, str)
+    both.poll()
+    assert busy.steps < 4
+    busy.over = True
+    assert both.result() == "1"

@@ -21,6 +21,7 @@ from miniasync import (
     Future,
     Runtime,
     State,
+    chain,
     wait,
 )
 
@@ -293,3 +294,58 @@ class TestThreads:
         for thread in threads:
             thread.join()
         assert wrong == []
+
+
+class TestCodeOfTheUsersInAGroup:
+    """It runs with no lock of another future of the group held."""
+
+    def test_a_callback_waits_for_another(self, gate: Gate, mover: DataMover) -> None:
+        late = gate.mover.memcpy(bytearray(5), b"12345")
+        early = mover.memset(bytearray(5), 1)
+        found: list[bytearray] = []
+
+        def callback(_: Future[bytearray]) -> None:
+            gate.open()
+            found.append(late.result())
+
+        early.add_done_callback(callback)
+        wait([late, early], return_when=FIRST_COMPLETED)
+        wait([late, early])
+        assert found == [b"12345"]
+
+    def test_a_callback_closes_the_mover(self, gate: Gate, mover: DataMover) -> None:
+        late = gate.mover.memcpy(bytearray(5), b"12345")
+        early = mover.memset(bytearray(5), 1)
+
+        def callback(_: Future[bytearray]) -> None:
+            gate.open()
+            gate.mover.close()
+
+        early.add_done_callback(callback)
+        wait([late, early])
+        assert late.result() == b"12345"
+
+    def test_a_function_waits_for_another(self, mover: DataMover) -> None:
+        first = chain(mover.memset(bytearray(3), 1), bytes)
+        second = chain(lambda _: first.result(), bytearray)
+        third = chain(lambda _: second.result(), bytes)
+        for _ in range(3):  # in any order
+            wait({first, second, third})
+        assert third.result() == b"\1\1\1"
+
+    def test_a_callback_that_is_interrupted(self, mover: DataMover) -> None:
+        class Quit(BaseException):
+            pass
+
+        def callback(_: Future[bytearray]) -> None:
+            raise Quit
+
+        futures = [mover.memset(bytearray(3), i) for i in range(3)]
+        for future in futures:
+            future.add_done_callback(callback)
+        with pytest.raises(Quit):
+            wait(futures)
+        # The locks are free, and nobody is left to be told.
+        for i, done in enumerate(futures):
+            assert not done._flight.lock.locked()
+            assert done.result(timeout=30) == bytes([i]) * 3
