@@ -6,6 +6,14 @@
 
 #include "wait.h"
 
+/* Before anything of a future is called: it may not be of who is owed. */
+static inline void
+ma__polling_meets(struct ma__polling *polling, const struct future *fut)
+{
+	if (polling->settle != NULL && fut->has_property != polling->property)
+		ma__polling_settle(polling);
+}
+
 /*
  * Polls a future with the cell's waker, in the wait that ma__polling describes.
  * The future's state is the result; true if it will have the cell woken. Sets
@@ -22,8 +30,7 @@ ma__poll_with(struct ma__polling *polling, struct future *fut,
 		.padding = 0,
 	};
 
-	if (polling->settle != NULL && fut->has_property != polling->property)
-		ma__polling_settle(polling);
+	ma__polling_meets(polling, fut);
 	polling->fut = fut;
 	polling->cell = cell;
 	polling->registered = false;

@@ -255,8 +255,13 @@ poll_round(struct wait *wait, enum which which)
 	while (cell != NULL) {
 		struct ma__cell *next = cell->next;
 
-		cell->async = cell->where == MA__POLLED &&
-			ma__is_async(wait->futs[cell->index]);
+		cell->async = false;
+		if (cell->where == MA__POLLED) {
+			struct future *fut = wait->futs[cell->index];
+
+			ma__polling_meets(&wait->polling, fut);
+			cell->async = ma__is_async(fut);
+		}
 		ma__cell_list_append(cell->async ? &async : &other, cell);
 		cell = next;
 	}

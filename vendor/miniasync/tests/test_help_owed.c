@@ -139,6 +139,48 @@ the_others_work(void)
 	}
 }
 
+FUTURE(asked, int, int);
+
+/* Asked for the second time, it returns when the copy has ended. */
+static int
+asked_property(void *future, enum future_property property)
+{
+	struct asked *a = future;
+
+	if (property == FUTURE_PROPERTY_ASYNC && ++a->data == 2)
+		await_copy_elsewhere();
+	return property == FUTURE_PROPERTY_ASYNC;
+}
+
+static enum future_state
+asked_task(struct future_context *context, struct future_notifier *n)
+{
+	const int *asks = future_context_get_data(context);
+
+	(void)n;
+	return *asks < 2 ? FUTURE_STATE_RUNNING : FUTURE_STATE_COMPLETE;
+}
+
+/* A property function may do anything, too: a chain makes its next future. */
+static void
+it_asks_for_a_property(void)
+{
+	for (int i = 0; i < TRIES; i++) {
+		struct asked a = {.data = 0};
+		struct future *futs[2];
+
+		setup();
+		FUTURE_INIT_EXT(&a, asked_task, asked_property);
+		futs[0] = FUTURE_AS_RUNNABLE(&a);
+		futs[1] = FUTURE_AS_RUNNABLE(&copy);
+		CHECK_INT(future_waiter_wait(waiter, futs, 2, 2,
+				  FUTURE_WAITER_FOREVER, 0),
+			0);
+		CHECK_INT(a.data, 2);
+		teardown();
+	}
+}
+
 FUTURE(until_copied, int, int);
 
 static enum future_state
@@ -296,6 +338,6 @@ several_movers(void)
 }
 
 T_MAIN(T_CASE(it_has_what_it_wants), T_CASE(it_is_late),
-	T_CASE(the_others_work), T_CASE(it_waits_within),
-	T_CASE(the_mover_is_deleted), T_CASE(it_is_in_a_function),
-	T_CASE(several_movers))
+	T_CASE(the_others_work), T_CASE(it_asks_for_a_property),
+	T_CASE(it_waits_within), T_CASE(the_mover_is_deleted),
+	T_CASE(it_is_in_a_function), T_CASE(several_movers))
