@@ -46,15 +46,24 @@ class Daemon(Watch):
         self.running = True
         try:
             start_new_thread(self._main, ())
-        except RuntimeError:
+        except BaseException as error:
+            self.running = False
+            if not isinstance(error, RuntimeError):
+                raise
             # No thread to be had, or the interpreter is ending. The next flight,
             # closing the mover or the exit will see to it.
-            self.running = False
 
     def _main(self) -> None:
         try:
             while True:
-                self.drain(_LINGER_NS)
+                try:
+                    self.drain(_LINGER_NS)
+                except BaseException:
+                    # This thread is everybody's: what somebody's code raised,
+                    # SystemExit too, is not to end it.
+                    import logging
+
+                    logging.getLogger("miniasync").exception("exception in a thread")
                 if self.idle:
                     self.running = False
                     if self.idle:

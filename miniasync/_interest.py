@@ -73,7 +73,12 @@ class Interest:
             except IndexError:
                 self.owner = None
                 return
-            listener()
+            try:
+                listener()
+            except BaseException:
+                # A callback that exits the program, or Ctrl-C in one.
+                self.tell()
+                raise
 
 
 def interest_of(flight: Flight) -> Interest:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 # How many completions cross from C at a time.
 _AT_ONCE = 256
 
+# When to look again after an exception.
+_AGAIN_NS = 5_000_000
+
 _ADDRESSES = _ffi.ffi.typeof(f"uintptr_t[{_AT_ONCE}]")
 
 NEVER = 2**64 - 1
@@ -78,6 +81,8 @@ class Watch:
                 raise MemoryError("no memory to watch futures with")
             raise OSError(number, os.strerror(number))
         self._cdata: CData = _ffi.ffi.gc(cdata, lib.ma_watch_delete)
+        # Copied before it is gone through: other threads and, in the middle of a
+        # list being made, finalizers change it.
         # By the address of what C polls; and those to look at when it is time.
         self._flights: dict[int, Flight] = {}
         self._due: dict[Flight, int] = {}
@@ -113,31 +118,44 @@ class Watch:
         """Watch it no more. The flight's lock is held."""
         interest = flight.interest
         assert interest is not None
-        self._due.pop(flight, None)
         leaf, address = interest.leaf, interest.address
         if leaf is not None:
             lib.ma_watch_remove(self._cdata, leaf)
             flight.withdraw()
             self._flights.pop(address, None)
         interest.leaf = interest.watch = None
+        self._due.pop(flight, None)
         interest.woken = False
 
     def deadline(self) -> int:
         """When to call `drain` at the latest, a time of `monotonic_ns`."""
         deadline: int = lib.ma_watch_deadline(self._cdata)
-        for due in tuple(self._due.values()):
+        for due in self._due.copy().values():
             deadline = min(deadline, due)
         return deadline
 
     def drain(self, timeout_ns: int = 0) -> None:
         """See to what has got further, after waiting for such if need be."""
+        try:
+            self._drain(timeout_ns)
+        except BaseException:
+            # C does not say twice what it has said: look at all of them.
+            soon = monotonic_ns() + _AGAIN_NS
+            for flight in [*self._flights.copy().values(), *self._due.copy()]:
+                interest = flight.interest
+                if interest is not None and interest.watch is self:
+                    self._due[flight] = soon
+            self.kick()
+            raise
+
+    def _drain(self, timeout_ns: int) -> None:
         done = _ffi.new(_ADDRESSES)  # each thread its own
         flights = self._flights
         due = self._due
         while True:
             left = timeout_ns
             if due and left:
-                first = min(tuple(due.values()), default=NEVER)
+                first = min(due.copy().values(), default=NEVER)
                 left = min(left, max(first - monotonic_ns(), 0))
             count = lib.ma_watch_run(self._cdata, done, _AT_ONCE, left)
             for address in done[0:count]:
@@ -149,7 +167,7 @@ class Watch:
             timeout_ns = 0
         if due:
             now = monotonic_ns()
-            for flight, when in tuple(due.items()):
+            for flight, when in due.copy().items():
                 if when <= now:
                     self._go_on(flight)
 
@@ -158,7 +176,7 @@ class Watch:
         if self.closed:
             return
         self.closed = True
-        for flight in [*self._flights.values(), *self._due]:
+        for flight in [*self._flights.copy().values(), *self._due.copy()]:
             if flight.lock.acquire(False):
                 try:
                     if flight.interest is not None and flight.interest.watch is self:

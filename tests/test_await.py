@@ -608,3 +608,28 @@ def test_a_future_that_wakes_itself_leaves_the_loop_its_turns(run: Run) -> None:
 
     run(main)
     assert sorted(found) == ["OVER", "over"]
+
+
+def test_one_that_quits_does_not_take_others_along(gate: Gate) -> None:
+    async def quit() -> None:
+        def function(_: object) -> None:
+            raise KeyboardInterrupt
+
+        await chain(gate.mover.memcpy(bytearray(5), b"12345"), function)
+
+    async def copy() -> bytearray:
+        return await gate.mover.memcpy(bytearray(5), b"12345")
+
+    loop = asyncio.new_event_loop()
+    bad = loop.create_task(quit())
+    tasks = [loop.create_task(copy()) for _ in range(3)]
+    loop.run_until_complete(asyncio.sleep(0))
+    gate.wait_entered()
+    threading.Timer(0.02, gate.open).start()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asyncio.wait({bad, *tasks}))
+    # The task raises it once more.
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(bad)
+    assert loop.run_until_complete(asyncio.gather(*tasks)) == [b"12345"] * 3
+    loop.close()

@@ -143,6 +143,31 @@ class TestCallbacks:
         assert record.exc_info is not None
         assert record.exc_info[0] is ZeroDivisionError
 
+    def test_one_that_exits_is_not_the_last(
+        self, gate: Gate, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def leave(_: Future[bytearray]) -> None:
+            raise SystemExit
+
+        futures = [gate.mover.memcpy(bytearray(5), b"12345") for _ in range(3)]
+        called = threading.Semaphore(0)
+        for future in futures:
+            future.add_done_callback(leave)
+            future.add_done_callback(lambda _: called.release())
+            future.start()
+        gate.wait_entered()
+        with caplog.at_level(logging.ERROR, "miniasync"):
+            gate.open()
+            for _ in futures:
+                assert called.acquire(timeout=30)
+        late = gate.mover.memcpy(bytearray(5), b"12345")
+        late.add_done_callback(leave)
+        late.add_done_callback(lambda _: called.release())
+        with pytest.raises(SystemExit):
+            late.result()
+        assert called.acquire(timeout=30)
+        assert late.result() == b"12345"
+
     def test_must_be_callable(self, mover: DataMover) -> None:
         with pytest.raises(TypeError, match="fn must be a function"):
             mover.memset(bytearray(3), 1).add_done_callback(1)  # type: ignore[arg-type]
