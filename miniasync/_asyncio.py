@@ -8,7 +8,6 @@ and gone with the loop.
 from __future__ import annotations
 
 import asyncio
-from _thread import get_ident
 from contextlib import suppress
 from functools import partial
 from time import monotonic_ns
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 from miniasync._ends import PENDING
-from miniasync._interest import attend, listen
+from miniasync._interest import listen
 from miniasync._watch import NEVER, Watch
 
 if TYPE_CHECKING:
@@ -32,12 +31,11 @@ if TYPE_CHECKING:
 class LoopWatch(Watch):
     """The watch of an asyncio loop."""
 
-    __slots__ = ("_loop", "_thread", "_timer", "_timer_at")
+    __slots__ = ("_loop", "_timer", "_timer_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = ref(loop, partial(_on_gone, ref(self)))
-        self._thread = get_ident()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         # Not a bound method: the loop is to keep no reference to this object.
@@ -45,19 +43,16 @@ class LoopWatch(Watch):
 
     def attend(self, flight: Flight) -> bool:
         """Watch a flight, from any thread."""
-        if get_ident() == self._thread:
-            again = super().attend(flight)
-            self._arm()
-            return again
+        again = super().attend(flight)
         loop = self._loop()
-        try:
-            if loop is None:
-                raise RuntimeError
-            loop.call_soon_threadsafe(attend, flight)
-        except RuntimeError:
+        if loop is None or loop.is_closed():
             self.close()
             return True
-        return False
+        if asyncio._get_running_loop() is loop:
+            self._arm()
+        elif self.deadline() < self._timer_at:
+            self.kick()
+        return again
 
     def drain(self, timeout_ns: int = 0) -> None:
         """See to what has got further."""
@@ -93,7 +88,7 @@ def wait_for_end(flight: Flight) -> Generator[Any, Any, None]:
     cancelled: asyncio.CancelledError | None = None
     while flight.code == PENDING:
         future: asyncio.Future[None] = loop.create_future()
-        listen(flight, partial(_wake, loop, get_ident(), future), watch)
+        listen(flight, partial(_wake, loop, future), watch)
         try:
             yield from future
         except asyncio.CancelledError as error:
@@ -110,18 +105,20 @@ def wait_for_end(flight: Flight) -> Generator[Any, Any, None]:
 def _watch_of(loop: asyncio.AbstractEventLoop) -> LoopWatch:
     watch = _watches.get(loop)
     if watch is None or watch.closed:
-        for other, old in tuple(_watches.items()):
-            if other.is_closed():
-                old.close()
-                _watches.pop(other, None)
+        # In one step: other threads have their own loops.
+        for reference in _watches.keyrefs():
+            other = reference()
+            if other is not None and other.is_closed():
+                old = _watches.pop(other, None)
+                if old is not None:
+                    old.close()
         watch = _watches[loop] = LoopWatch(loop)
     return watch
 
 
-def _wake(
-    loop: asyncio.AbstractEventLoop, thread: int, future: asyncio.Future[None]
-) -> None:
-    if get_ident() == thread:
+def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+    # Not the same as its thread: a loop may be run by one after the other.
+    if asyncio._get_running_loop() is loop:
         _finish(future)
     else:
         # Else the loop is closed, and so nobody waits any more.

@@ -7,10 +7,12 @@ ended (`Flight.root`).
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
+from miniasync._daemon import threads
 from miniasync._driven import Driven
 from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future, Operation
@@ -105,6 +107,9 @@ class Chain(Driven):
                     return None
                 if self._asked:
                     flight.ask_to_end()
+                elif not flight.can_be_driven and get_ident() in threads:
+                    self.due = 0  # an event loop's turn, or who waits
+                    return None
                 leaf = flight.advance()
                 if flight.code == PENDING:
                     self.due = flight.due

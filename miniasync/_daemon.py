@@ -9,7 +9,8 @@ harm, apart from that one watch has one that waits.
 
 from __future__ import annotations
 
-from _thread import start_new_thread
+import os
+from _thread import get_ident, start_new_thread
 from typing import TYPE_CHECKING
 
 from miniasync._watch import Watch
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # How long it waits for more to do.
 _LINGER_NS = 100_000_000
+
+threads: set[int] = set()
+"""The threads that only this module's watch has."""
 
 
 class Daemon(Watch):
@@ -54,6 +58,8 @@ class Daemon(Watch):
             # closing the mover or the exit will see to it.
 
     def _main(self) -> None:
+        thread = get_ident()
+        threads.add(thread)
         try:
             while True:
                 try:
@@ -71,6 +77,7 @@ class Daemon(Watch):
                     # One came before that was visible.
                     self.running = True
         finally:
+            threads.discard(thread)
             self.running = False
 
 
@@ -86,3 +93,10 @@ def daemon() -> Daemon:
 
 
 _daemon: Daemon | None = None
+
+
+def _after_fork_in_child() -> None:
+    threads.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -303,7 +303,8 @@ class Operation(Future[T]):
             flight.code = CANCELLED
             flight.let_go()
             return
-        interest_of(flight).dropped = True
+        interest = interest_of(flight)
+        interest.dropped = interest.is_shared = True  # its loop may have ended
         try:
             if flight.runs_python:
                 attend(flight)

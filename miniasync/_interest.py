@@ -35,7 +35,8 @@ class Interest:
     Attributes:
         address: Where `leaf` is.
         dropped: The future is gone; the flight is to be let go of at its end.
-        home: The watch of the event loop that waits, None for the daemon.
+        home: The watch of an event loop that waits, None if none does.
+        is_shared: Not that loop alone waits.
         leaf: What is being watched.
         listeners: What to call at the end, each once.
         owner: The future, if there are callbacks to call with it: a reference
@@ -48,6 +49,7 @@ class Interest:
         "address",
         "dropped",
         "home",
+        "is_shared",
         "leaf",
         "listeners",
         "owner",
@@ -59,6 +61,7 @@ class Interest:
         self.address = 0
         self.dropped = False
         self.home: Watch | None = None
+        self.is_shared = False
         self.leaf: CData = None
         self.listeners: list[Callable[[], None]] = []
         self.owner: object = None
@@ -100,15 +103,17 @@ def listen(
     Args:
         flight: It may have ended already.
         listener: It must not raise.
-        home: The watch to use if nobody else is interested.
+        home: The watch to use if nobody else is interested, or if the daemon may
+            not: futures of the user's own are not its business.
     """
     interest = interest_of(flight)
     if not interest.listeners and not interest.dropped:
         interest.home = home
-    elif interest.home is not home and flight.can_be_driven:
-        interest.home = None  # no event loop's affair alone
-    elif home is not None:
-        interest.home = home
+        interest.is_shared = False
+    elif interest.home is not home:
+        interest.is_shared = True
+        if home is not None:
+            interest.home = home
     interest.listeners.append(listener)
     attend(flight)
 
@@ -131,10 +136,17 @@ def attend(flight: Flight) -> None:
         ):
             return
         home = interest.home
-        if home is None or home.closed:
-            if not flight.can_be_driven:
-                return
-            home = daemon()
+        if home is not None and home.closed:
+            home = None
+        # A chain may come to a future of the user's own, and go past it.
+        if (home is None or interest.is_shared) and flight.can_be_driven:
+            try:
+                home = daemon()
+            except (OSError, MemoryError):
+                if home is None:
+                    raise
+        if home is None:
+            return
         if interest.watch is home and not interest.woken:
             return
         if not home.attend(flight):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from miniasync._interest import attend, listen
+from miniasync._interest import listen
 from miniasync._watch import NEVER, Watch
 
 if TYPE_CHECKING:
@@ -37,16 +37,12 @@ class RunWatch(Watch):
 
     def attend(self, flight: Flight) -> bool:
         """Watch a flight, from any thread."""
+        again = super().attend(flight)
         if get_ident() == self.thread:
-            again = super().attend(flight)
             self._arm()
-            return again
-        try:
-            self.token.run_sync_soon(attend, flight)
-        except trio.RunFinishedError:
-            self.close()
-            return True
-        return False
+        else:
+            self.kick()
+        return again or self.closed
 
     async def _main(self) -> None:
         try:

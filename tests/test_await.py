@@ -633,3 +633,81 @@ def test_one_that_quits_does_not_take_others_along(gate: Gate) -> None:
         loop.run_until_complete(bad)
     assert loop.run_until_complete(asyncio.gather(*tasks)) == [b"12345"] * 3
     loop.close()
+
+
+def test_a_chain_comes_to_a_future_of_the_users_own(run: Run, gate: Gate) -> None:
+    stepped_in: set[int] = set()
+
+    class Countdown(Future[str]):
+        left = 3
+
+        def step(self, waker: Waker) -> str | Pending:
+            stepped_in.add(threading.get_ident())
+            self.left -= 1
+            return PENDING if self.left else "liftoff"
+
+    called: list[str] = []
+    future = chain(gate.mover.memcpy(bytearray(5), b"12345"), lambda _: Countdown())
+    # Now the loop is not the only one that wants to know.
+    future.add_done_callback(lambda done: called.append(done.result()))
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for)
+            await entered(gate)
+            gate.open()
+
+    async def wait_for() -> None:
+        with anyio.fail_after(30):
+            assert await future == "liftoff"
+
+    run(main)
+    assert called == ["liftoff"]
+    assert stepped_in == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_loop_in_one_thread_after_the_other(
+    gate: Gate, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    found: list[bytearray] = []
+    loop = new_loop()
+
+    async def copy() -> None:
+        gate.close()
+        opener = open_later(gate)
+        found.append(await gate.mover.memcpy(bytearray(5), b"12345"))
+        opener.join()
+
+    loop.run_until_complete(copy())
+    thread = threading.Thread(target=lambda: loop.run_until_complete(copy()))
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    loop.run_until_complete(copy())
+    loop.close()
+    assert found == [b"12345"] * 3
+
+
+@pytest.mark.filterwarnings("ignore:.*was dropped:ResourceWarning")
+def test_dropped_when_its_loop_has_stopped(gate: Gate) -> None:
+    dst = bytearray(5)
+
+    async def copy() -> None:
+        await gate.mover.memcpy(dst, b"12345")
+
+    async def main() -> None:
+        task = loop.create_task(steps)
+        await asyncio.sleep(0)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    loop = asyncio.new_event_loop()
+    steps = copy()
+    loop.run_until_complete(main())
+    gate.wait_entered()
+    steps.close()
+    gate.open()
+    while gate.mover.stats().pending:
+        pass
+    dst.append(0)
+    loop.close()
