@@ -182,6 +182,7 @@ class Making(RuleBasedStateMachine):
             drives_itself=between != "own",
         )
         job.first = steps[0]
+        job.makes_more = between == "function that makes it"
         return job
 
     @rule(target=jobs, steps=st.integers(0, 3), way=st.sampled_from(Own.WAYS))

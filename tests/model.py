@@ -134,6 +134,7 @@ class Job:
         first: The first step's future, if it is a chain.
         future: None when it was dropped.
         is_chain: It has steps; that it was started does not mean all were.
+        makes_more: It makes operations when it has come to them.
         movers: On which it depends.
         state: ``new``, ``started``, ``complete``, ``failed`` or ``cancelled``.
         value: What its result has to be.
@@ -156,6 +157,7 @@ class Job:
         self.is_chain = is_chain
         self.drives_itself = drives_itself
         self.first: Future[Any] | None = None
+        self.makes_more = False
         self.state = "new"
         self.doomed = False
         self.expected_calls = 0
