@@ -553,6 +553,8 @@ static void
 init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	uint64_t deadline, bool interruptible)
 {
+	const bool lone = nfuts == 1 && nwanted == 1;
+
 	wait->futs = futs;
 	wait->nfuts = nfuts;
 	wait->nwanted = nwanted;
@@ -562,13 +564,13 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	wait->quiet = NULL;
 	wait->twins_known = false;
 	ma__pace_init(&wait->pace);
-	wait->polling.alone = nfuts == 1 ? alone(deadline) : 0;
+	wait->polling.alone = lone ? alone(deadline) : 0;
 	wait->polling.helps = true;
 	/* Meanwhile it would not see that it has what it wants, or a signal. */
 	wait->polling.lasting =
 		deadline == MA__NEVER && nwanted == nfuts && !interruptible;
-	/* The first round starts them all. */
-	wait->polling.enough = nfuts > 1;
+	/* The first round starts them all, which may be all that is wanted. */
+	wait->polling.enough = !lone;
 	wait->polling.settle = NULL;
 	wait->owing = false;
 }

@@ -177,6 +177,27 @@ one_of_two(void)
 	let_go(&h);
 }
 
+/* It wants none: it only starts or polls. */
+static void
+none_of_one(void)
+{
+	struct vdm_operation_future c;
+	struct future *fut = FUTURE_AS_RUNNABLE(&c);
+	struct held h;
+
+	hold(&h, 65536, 4096);
+	c = held_copy(&h, h.n);
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(future_waiter_wait(h.waiter, &fut, 1, 0,
+				  FUTURE_WAITER_FOREVER, 0),
+			0);
+		CHECK_INT(FUTURE_STATE(&c), FUTURE_STATE_RUNNING);
+	}
+	runtime_wait(h.runtime, fut);
+	check_held_copy(&h, &c);
+	let_go(&h);
+}
+
 /* How many of the copies of `each` bytes have been begun. */
 static size_t
 begun(const struct held *h, size_t each)
@@ -498,7 +519,7 @@ polling_within_a_function(void)
 
 T_MAIN(T_CASE(a_started_one), T_CASE(not_by_polling), T_CASE(several),
 	T_CASE(the_deadline), T_CASE(the_deadline_and_a_whole_one),
-	T_CASE(one_of_two), T_CASE(within_a_round), T_CASE(within_a_task),
-	T_CASE(within_a_large_task), T_CASE(old_headers), T_CASE(own_functions),
-	T_CASE(not_if_it_may_end), T_CASE(never_if_the_user_says_so),
-	T_CASE(polling_within_a_function))
+	T_CASE(one_of_two), T_CASE(none_of_one), T_CASE(within_a_round),
+	T_CASE(within_a_task), T_CASE(within_a_large_task), T_CASE(old_headers),
+	T_CASE(own_functions), T_CASE(not_if_it_may_end),
+	T_CASE(never_if_the_user_says_so), T_CASE(polling_within_a_function))
