@@ -90,16 +90,21 @@ nothing(void)
 /* The copy is in a wait with a future that does this, before or after it. */
 static void
 wait_beside(doing_fn what, future_has_property_fn property, size_t nwanted,
-	uint64_t deadline, int rc)
+	uint64_t deadline)
 {
 	struct doing d = {.data = what};
 	struct future *futs[2];
+	int rc;
 
 	futs[what == nothing] = FUTURE_AS_RUNNABLE(&copy);
 	futs[what != nothing] = FUTURE_AS_RUNNABLE(&d);
 	FUTURE_INIT_EXT(&d, doing_task, property);
-	CHECK_INT(future_waiter_wait(waiter, futs, 2, nwanted, deadline, 0),
-		rc);
+	rc = future_waiter_wait(waiter, futs, 2, nwanted, deadline, 0);
+	/* the worker may have been quick, if it was still looking */
+	if (FUTURE_STATE(&copy) != FUTURE_STATE_COMPLETE && nwanted == 2)
+		CHECK_INT(rc, ETIMEDOUT);
+	else
+		CHECK_INT(rc, 0);
 	CHECK_INT(FUTURE_STATE(&d), FUTURE_STATE_COMPLETE);
 }
 
@@ -108,8 +113,7 @@ it_has_what_it_wants(void)
 {
 	for (int i = 0; i < TRIES; i++) {
 		setup();
-		wait_beside(nothing, is_async, 1, FUTURE_WAITER_FOREVER, 0);
-		CHECK_INT(FUTURE_STATE(&copy), FUTURE_STATE_RUNNING);
+		wait_beside(nothing, is_async, 1, FUTURE_WAITER_FOREVER);
 		poll_out(FUTURE_AS_RUNNABLE(&copy));
 		teardown();
 	}
@@ -120,8 +124,7 @@ it_is_late(void)
 {
 	for (int i = 0; i < TRIES; i++) {
 		setup();
-		wait_beside(nothing, is_async, 2, 0, ETIMEDOUT);
-		CHECK_INT(FUTURE_STATE(&copy), FUTURE_STATE_RUNNING);
+		wait_beside(nothing, is_async, 2, 0);
 		poll_out(FUTURE_AS_RUNNABLE(&copy));
 		teardown();
 	}
@@ -134,7 +137,7 @@ the_others_work(void)
 	for (int i = 0; i < TRIES; i++) {
 		setup();
 		wait_beside(await_copy_elsewhere, future_has_property_default,
-			2, FUTURE_WAITER_FOREVER, 0);
+			2, FUTURE_WAITER_FOREVER);
 		teardown();
 	}
 }
@@ -208,7 +211,7 @@ it_waits_within(void)
 {
 	for (int i = 0; i < TRIES; i++) {
 		setup();
-		wait_beside(wait_inside, is_async, 2, FUTURE_WAITER_FOREVER, 0);
+		wait_beside(wait_inside, is_async, 2, FUTURE_WAITER_FOREVER);
 		teardown();
 	}
 }
@@ -230,7 +233,7 @@ the_mover_is_deleted(void)
 	for (int i = 0; i < TRIES; i++) {
 		setup();
 		wait_beside(finish_and_delete, is_async, 2,
-			FUTURE_WAITER_FOREVER, 0);
+			FUTURE_WAITER_FOREVER);
 		teardown();
 	}
 }
