@@ -344,14 +344,14 @@ find_twins(struct wait *wait)
 	return wait->ndone != ndone;
 }
 
-/* Looks for a wake for a moment before the thread goes to sleep. */
+/* Looks for a wake for a moment before the thread sleeps until then. */
 static bool
-spin(struct wait *wait, uint64_t now)
+spin(struct wait *wait, uint64_t now, uint64_t then)
 {
 	const bool soon = wait->polling.soon;
 	uint32_t *budget =
 		soon ? &wait->waiter->spin_soon : &wait->waiter->spin;
-	const uint64_t until = ma__after(now, *budget);
+	const uint64_t until = ma__earlier(ma__after(now, *budget), then);
 	bool woken;
 
 	if (!ma__spin_allowed())
@@ -363,6 +363,8 @@ spin(struct wait *wait, uint64_t now)
 			break;
 		future_cpu_pause();
 	}
+	if (!woken && until == then)
+		return false; /* too short to learn from */
 	*budget = ma__spin_learn(*budget, woken, SPIN_LEAST,
 		soon ? MA__SPIN_SOON_MOST : MA__SPIN_MOST);
 	return woken;
@@ -474,7 +476,7 @@ run(struct wait *wait, bool interruptible)
 			/* A wake before that concerns only the woken. */
 			which = WOKEN;
 		}
-		if (spin(wait, now))
+		if (spin(wait, now, until))
 			continue;
 		if (ma__park_wait(&wait->waiter->park, until) == EINTR &&
 			interruptible)
