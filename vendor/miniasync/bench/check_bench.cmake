@@ -51,9 +51,12 @@ if(NOT output MATCHES "^n = 1\t[0-9.e+]+\tns\n")
   message(FATAL_ERROR "--plain printed\n${output}")
 endif()
 
-# Beside itself; --beside takes one program, without a launcher.
-list(GET COMMAND -1 program)
-run(${COMMAND} --quick --rows polling --beside ${program})
+# Beside itself; --beside takes one program, so the launcher is in a script.
+list(REMOVE_ITEM COMMAND "")
+list(JOIN COMMAND "' '" words)
+file(WRITE ${FOLDER}/beside "#!/bin/sh\nexec '${words}' \"$@\"\n")
+file(CHMOD ${FOLDER}/beside PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+run(${COMMAND} --quick --rows polling --beside ${FOLDER}/beside)
 if(NOT output MATCHES "\n  n = 1 +[0-9.]+ ns +[0-9.]+ ns ")
   message(FATAL_ERROR "--beside printed\n${output}")
 endif()
