@@ -162,6 +162,7 @@ class Chain(Driven):
         """Have C go through the first step and those after it that need no Python."""
         taken: list[Future[Any]] = []
         links: list[tuple[CData, CData]] = []
+        segment: Segment | None = None
         step: _Step | None = first
         try:
             while isinstance(step, Future) and self._take(step._flight):
@@ -176,13 +177,16 @@ class Chain(Driven):
             if len(taken) < 2:
                 taken = []
                 return None
+            last = 1 - len(taken)
             segment = Segment(taken, links)
             segment.parent = self
             segment.enter()
-            del self._steps[1 - len(taken) :]
+            del self._steps[last:]
             taken = []
             return segment
         finally:
+            if taken and segment is not None:
+                segment.settle(CANCELLED)  # C never polls it
             for future in reversed(taken):
                 self._give_back(future._flight)
 

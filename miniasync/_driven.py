@@ -16,7 +16,7 @@ from weakref import WeakSet
 from miniasync import _ffi
 from miniasync._ends import FAILED, FORKED, PENDING
 from miniasync._ffi import NULL
-from miniasync._flight import SLICE_NS, Flight
+from miniasync._flight import SLICE_NS, TRY, WAIT, Flight
 from miniasync._interest import attend
 from miniasync._waiters import shared
 
@@ -142,10 +142,16 @@ class Driven(Flight):
 
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
-        if not self.lock.acquire(False):
-            return False
-        self._take_back()
-        return True
+        for mine in map(self.lock.acquire, TRY):
+            if mine:
+                try:
+                    self._take_back()
+                except BaseException:
+                    self.lock.release()
+                    self.attend()
+                    raise
+                return True
+        return False
 
     def wait(self) -> int:
         """Start it and wait for its end."""
@@ -161,16 +167,18 @@ class Driven(Flight):
             raise RuntimeError("a future cannot wait for itself")
         while True:
             left = max(deadline - monotonic_ns(), 0)
-            if not self.lock.acquire(True, min(left / 1e9, _LONGEST)):
-                break
-            try:
-                self._take_back()
-                while self.run(shared.cdata, left) == PENDING and left:
-                    left = max(deadline - monotonic_ns(), 0)
-                    if self.left:
-                        break
-            finally:
-                self.leave()
+            for mine in map(self.lock.acquire, WAIT, (min(left / 1e9, _LONGEST),)):
+                if not mine:
+                    return self.code
+                try:
+                    self._take_back()
+                    while self.run(shared.cdata, left) == PENDING and left:
+                        left = max(deadline - monotonic_ns(), 0)
+                        if self.left:
+                            break
+                finally:
+                    self.lock.release()
+                    self.attend()
             if self.code != PENDING or not left:
                 break
         return self.code

@@ -11,6 +11,8 @@ does can free memory under a copy.
   somebody watches (`_watch`) is taken back from the watch by who gets the lock.
 * The lock is taken after the flight is in `outstanding`: `fork` may find it
   taken by a thread that the child does not have, and renews it there.
+* A lock is taken in the head of a loop (`TRY`) or a with, and given back in the
+  body of a finally: so no exception of a signal handler leaves it taken.
 * What waits, waits in C, interrupted by signals and in the main thread by the
   clock: signal handlers run between two calls. Whatever they raise, the flight
   stays outstanding.
@@ -37,7 +39,7 @@ from miniasync._interest import attend
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from miniasync._ffi import CData
     from miniasync._handle import Handle
@@ -46,8 +48,13 @@ if TYPE_CHECKING:
 # The longest sleep between two looks at signals.
 SLICE_NS = 50_000_000
 
+# Arguments of a lock's acquire, for `map`: what a signal handler raises comes after
+# any call, also one that has just taken a lock; but not after a loop's next item.
+TRY = (False,)
+WAIT = (True,)
+
 # How long to wait for who may have seen the end, in seconds.
-_TURN_S = 0.005
+_TURN = (0.005,)
 
 outstanding: set[Flight] = set()
 _exiting = False
@@ -166,7 +173,8 @@ class Flight:
                 if self.run(NULL, 0) == PENDING and _exiting:
                     self._run_to_end()
             finally:
-                self.leave()
+                self.lock.release()
+                self.attend()
         return self.code
 
     def look(self) -> int:
@@ -199,40 +207,49 @@ class Flight:
             return self._wait_in_chain(deadline)
         outstanding.add(self)
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
-        if not self.lock.acquire(True, min(seconds, threading.TIMEOUT_MAX)):
-            self._leave_outstanding_if_settled()
-            return self.code
-        try:
-            if self.interest is not None:
-                self._take_back()
-            while True:
-                left = max(deadline - monotonic_ns(), 0)
-                code = self.run(shared.cdata, min(left, SLICE_NS))
-                if code != PENDING:
-                    return code
-                if left == 0:
-                    return self._run_to_end() if _exiting else code
-        finally:
-            self.leave()
+        seconds = min(seconds, threading.TIMEOUT_MAX)
+        for mine in map(self.lock.acquire, WAIT, (seconds,)):
+            if not mine:
+                break
+            try:
+                if self.interest is not None:
+                    self._take_back()
+                while True:
+                    left = max(deadline - monotonic_ns(), 0)
+                    code = self.run(shared.cdata, min(left, SLICE_NS))
+                    if code != PENDING:
+                        return code
+                    if left == 0:
+                        return self._run_to_end() if _exiting else code
+            finally:
+                self.lock.release()
+                self.attend()
+        self._leave_outstanding_if_settled()
+        return self.code
 
     def finish(self) -> None:
         """Wait for the end of what C does for it."""
         while self.slot is not None:
             root = self.root()
             # In turns: who has it may go on with something else afterwards.
-            if not root.lock.acquire(True, _TURN_S):
-                continue
-            try:
-                root._take_back()
-                flight: Flight = self
-                while flight.parent is not None and not flight.parent.runs_python:
-                    flight = flight.parent  # what C goes through as a whole
-                if flight.slot is not None and flight.root() is root:
-                    flight._run_to_end()
-                    if _exiting and root is not self:
-                        root.run(NULL, 0)  # its functions: now or never
-            finally:
-                root.leave()
+            for mine in map(root.lock.acquire, WAIT, _TURN):
+                if not mine:
+                    break
+                try:
+                    root._take_back()
+                    self._finish_within(root)
+                finally:
+                    root.lock.release()
+                    root.attend()
+
+    def _finish_within(self, root: Flight) -> None:
+        flight: Flight = self
+        while flight.parent is not None and not flight.parent.runs_python:
+            flight = flight.parent  # what C goes through as a whole
+        if flight.slot is not None and flight.root() is root:
+            flight._run_to_end()
+            if _exiting and root is not self:
+                root.run(NULL, 0)  # its functions: now or never
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
@@ -241,31 +258,43 @@ class Flight:
                 if self.code != PENDING or self.slot is None:
                     self.settle(CANCELLED if self.code == PENDING else self.code)
             finally:
-                self.leave()
+                self.lock.release()
+                self.attend()
         return self.code == CANCELLED
 
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
         outstanding.add(self)
-        if self.lock.acquire(False):
-            if self.interest is not None:
-                self._take_back()
-            return True
+        for mine in map(self.lock.acquire, TRY):
+            if mine:
+                try:
+                    if self.interest is not None:
+                        self._take_back()
+                except BaseException:
+                    self.lock.release()
+                    self.attend()
+                    raise
+                return True
         self._leave_outstanding_if_settled()
         return False
 
-    def leave(self) -> None:
-        """Give the lock back, and see to those interested."""
-        self.lock.release()
+    def attend(self) -> None:
+        """See to those interested, when the lock has been given back."""
         if self.interest is not None:
             attend(self)
 
     def settle(self, code: int) -> int:
         """Write down how it ended and let go of everything at once."""
         self.code = code
-        outstanding.discard(self)
-        self.let_go()
-        self.slot = None
+        try:
+            outstanding.discard(self)
+            self.let_go()
+        except BaseException:
+            outstanding.discard(self)
+            self.let_go()
+            raise
+        finally:
+            self.slot = None
         return code
 
     def let_go(self) -> None:
@@ -299,20 +328,14 @@ class Flight:
             outstanding.discard(self)
 
 
-def leave_all(flights: Iterable[Flight]) -> None:
-    """Give all their locks back before anybody is told anything."""
-    for flight in flights:
-        flight.lock.release()
-    _attend_all(iter(flights))
-
-
-def _attend_all(flights: Iterator[Flight]) -> None:
+def attend_all(flights: Iterator[Flight]) -> None:
+    """See to those interested in any of them, whatever callbacks raise."""
     for flight in flights:
         if flight.interest is not None:
             try:
                 attend(flight)
             except BaseException:
-                _attend_all(flights)
+                attend_all(flights)
                 raise
 
 

@@ -11,12 +11,13 @@ only, and callbacks afterwards. They may wait for others of the group.
 
 from __future__ import annotations
 
+from operator import attrgetter, methodcaller
 from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi
 from miniasync._ends import PENDING
-from miniasync._flight import SLICE_NS, finish_all_if_exiting, leave_all
+from miniasync._flight import SLICE_NS, WAIT, attend_all, finish_all_if_exiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 # The longest sleep while another thread polls what is waited for.
 SHARED_NS = 5_000_000
+
+
+_lock_of = attrgetter("lock")
+_release = methodcaller("release")
 
 
 def wait_for(
@@ -66,9 +71,11 @@ def _wait_once(
             try:
                 flight.advance()
             finally:
-                flight.leave()
+                flight.lock.release()
+                flight.attend()
     ours: list[Flight] = []
     theirs: list[Flight] = []
+    releases = map(_release, map(_lock_of, ours))
     try:
         for flight in roots:
             (ours if flight.enter() else theirs).append(flight)
@@ -99,12 +106,16 @@ def _wait_once(
         elif not theirs:
             sleep(_left(deadline, longest) / 1e9)
     finally:
-        leave_all(ours)
+        # All, before anybody is told anything; and in one step.
+        list(releases)
+        attend_all(iter(ours))
     if not ours and theirs:
         # Its holder lets go when it has ended.
-        lock = theirs[0].lock
-        if lock.acquire(True, _left(deadline, SHARED_NS) / 1e9):
-            theirs[0].leave()
+        seconds = _left(deadline, SHARED_NS) / 1e9
+        for mine in map(theirs[0].lock.acquire, WAIT, (seconds,)):
+            if mine:
+                theirs[0].lock.release()
+                theirs[0].attend()
 
 
 def _left(deadline: int | None, most: int) -> int:

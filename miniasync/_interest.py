@@ -123,6 +123,15 @@ def attend(flight: Flight) -> None:
 
     Without the flight's lock.
     """
+    try:
+        _attend(flight)
+    except BaseException:
+        # A signal handler's, it may be, in the middle of anything.
+        _attend(flight)
+        raise
+
+
+def _attend(flight: Flight) -> None:
     interest = flight.interest
     while interest is not None:
         flight.tell_of_steps()

@@ -71,16 +71,20 @@ class Segment(Flight):
         code = SUCCESS
         for future in self._futures:
             flight = future._flight
+            # Not so if an exception came before: this is the second time then.
+            ours = flight.parent is self
             if code == SUCCESS:
-                flight.advance()
+                if ours:
+                    flight.advance()
                 if flight.code == PENDING:
                     code = CANCELLED  # stopped before it
                 elif flight.code != SUCCESS:
                     code = flight.code
                     self._error = flight.error()
-            if flight.code == PENDING:
-                flight.release()
-            give_back(flight, self)
+            if ours:
+                if flight.code == PENDING:
+                    flight.release()
+                give_back(flight, self)
         return code
 
 

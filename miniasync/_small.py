@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from miniasync import _ffi
 from miniasync._ends import CLOSED, PENDING, SUCCESS
 from miniasync._ffi import MEMCPY
-from miniasync._flight import outstanding
+from miniasync._flight import TRY, outstanding
 from miniasync._interest import attend
 from miniasync._move import Move
 
@@ -32,14 +32,17 @@ class SmallMove(Move):
     def wait(self) -> int:
         """Start it, which is all there is to it."""
         # Nobody else has memory that is in danger: it needs no `outstanding`.
-        if self.slot is None and self.lock.acquire(False):
-            try:
-                if self.code == PENDING and self.slot is None:
-                    self._carry()
-            finally:
-                self.lock.release()
-            if self.interest is not None:
-                attend(self)
+        if self.slot is None:
+            for mine in map(self.lock.acquire, TRY):
+                if not mine:
+                    break
+                try:
+                    if self.code == PENDING and self.slot is None:
+                        self._carry()
+                finally:
+                    self.lock.release()
+                    if self.interest is not None:
+                        attend(self)
             if self.code != PENDING:
                 return self.code
         return Move.wait(self)
@@ -63,7 +66,9 @@ class SmallMove(Move):
             pins.fill(self.byte)
         # What `settle` does, where there is less to do.
         self.code = SUCCESS
-        handle.count(1, self.nbytes)
-        pins.release()
-        self.pins = self.handle = None
+        try:
+            handle.count(1, self.nbytes)
+        finally:
+            pins.release()
+            self.pins = self.handle = None
         return SUCCESS

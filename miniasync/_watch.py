@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._flight import Flight
 
+# As in `_flight`.
+TRY = (False,)
+
 # How many completions cross from C at a time.
 _AT_ONCE = 256
 
@@ -74,6 +77,11 @@ class Watch:
 
     def __init__(self) -> None:
         self.closed = False
+        # By the address of what C polls; and those to look at when it is time. To
+        # be copied before they are gone through: other threads and, while a list
+        # is made, finalizers change them.
+        self._flights: dict[int, Flight] = {}
+        self._due: dict[Flight, int] = {}
         cdata = lib.ma_watch_new()
         if not cdata:
             number = _ffi.ffi.errno
@@ -81,11 +89,6 @@ class Watch:
                 raise MemoryError("no memory to watch futures with")
             raise OSError(number, os.strerror(number))
         self._cdata: CData = _ffi.ffi.gc(cdata, lib.ma_watch_delete)
-        # Copied before it is gone through: other threads and, in the middle of a
-        # list being made, finalizers change it.
-        # By the address of what C polls; and those to look at when it is time.
-        self._flights: dict[int, Flight] = {}
-        self._due: dict[Flight, int] = {}
         self.fd: int = lib.ma_watch_fd(cdata)
         _watches.add(self)
 
@@ -100,24 +103,27 @@ class Watch:
         Returns:
             Whether to look again at what has become of it.
         """
-        if not flight.lock.acquire(False):
-            return False  # who has it attends to it afterwards
-        try:
-            interest = flight.interest
-            if flight.code == PENDING and interest is not None:
-                watch = interest.watch
-                if watch is not None and (watch is not self or interest.woken):
-                    watch.remove(flight)
-                if interest.watch is None:
-                    self._add(flight)
-        finally:
-            flight.lock.release()
-        return True
+        for mine in map(flight.lock.acquire, TRY):
+            if not mine:
+                break
+            try:
+                interest = flight.interest
+                if flight.code == PENDING and interest is not None:
+                    watch = interest.watch
+                    if watch is not None and (watch is not self or interest.woken):
+                        watch.remove(flight)
+                    if interest.watch is None:
+                        self._add(flight)
+            finally:
+                flight.lock.release()
+            return True
+        return False  # who has it attends to it afterwards
 
     def remove(self, flight: Flight) -> None:
         """Watch it no more. The flight's lock is held."""
         interest = flight.interest
         assert interest is not None
+        interest.woken = True  # should an exception come between the steps
         leaf, address = interest.leaf, interest.address
         if leaf is not None:
             lib.ma_watch_remove(self._cdata, leaf)
@@ -177,12 +183,15 @@ class Watch:
             return
         self.closed = True
         for flight in [*self._flights.copy().values(), *self._due.copy()]:
-            if flight.lock.acquire(False):
-                try:
-                    if flight.interest is not None and flight.interest.watch is self:
-                        self.remove(flight)
-                finally:
-                    flight.leave()
+            for mine in map(flight.lock.acquire, TRY):
+                if mine:
+                    try:
+                        interest = flight.interest
+                        if interest is not None and interest.watch is self:
+                            self.remove(flight)
+                    finally:
+                        flight.lock.release()
+                        flight.attend()
 
     def kick(self) -> None:
         """Have a waiting `drain` return."""
@@ -222,13 +231,17 @@ class Watch:
             return
         # Before the lock is tried: who has it looks after giving it back.
         interest.woken = True
-        if flight.lock.acquire(False):
-            try:
-                if interest.watch is self:
-                    self.remove(flight)
-                    flight.advance()
-            finally:
-                flight.leave()
+        for mine in map(flight.lock.acquire, TRY):
+            if mine:
+                try:
+                    if interest.watch is self:
+                        self.remove(flight)
+                        flight.advance()
+                finally:
+                    try:
+                        flight.lock.release()
+                    finally:
+                        flight.attend()
 
     def __del__(self) -> None:
         # What C would wake must not outlive it.
