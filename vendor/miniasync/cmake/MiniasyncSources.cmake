@@ -39,6 +39,7 @@ set(MINIASYNC_SOURCES
   flush.c
   fork.c
   operation.c
+  pieces.c
   pool.c
   request.c
   runtime.c

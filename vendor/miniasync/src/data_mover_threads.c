@@ -147,10 +147,24 @@ static bool
 helps(const struct data_mover_threads *dmt, const struct ma__op *op)
 {
 	return ma__polling != NULL && ma__polling->helps &&
-		dmt->inline_below != 0 && (ma__polling->lasting || !op->lasts);
+		dmt->inline_below != 0 &&
+		(ma__polling->functions || !op->function);
 }
 
 static int threads_has_property(void *future, enum future_property property);
+
+/*
+ * What a wait that helps knows the operation's future by; NULL if none helps, or
+ * if it polls a task instead, which may mean to do other things first.
+ */
+static future_has_property_fn
+helper(const struct data_mover_threads *dmt, const struct ma__op *op,
+	const struct vdm_operation *operation)
+{
+	return helps(dmt, op) && ma__polling_is(operation)
+		? threads_has_property
+		: NULL;
+}
 
 /* Is the operation to be executed by this poll, rather than by a worker? */
 static bool
@@ -174,7 +188,6 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 	const struct vdm_operation *operation, struct future_notifier *n)
 {
 	op->function = has_user_function(dmt, op->request.type);
-	op->lasts = op->function;
 	if (op->function)
 		estimate(dmt, op);
 	if (runs_inline(dmt, op, operation)) {
@@ -184,20 +197,16 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 		ma__op_complete_alone(op);
 		return;
 	}
-	op->whole = op->function || ma__request_overlaps(&op->request);
+	ma__pieces_init(&op->pieces, &op->request, op->function);
 	if (!op->function) {
-		op->lasts = op->whole && op->request.n > MA__PIECE_MAX;
-		op->slow = op->lasts;
-		op->weight = op->request.n;
+		op->slow = false;
+		/* What one piece at a time is taken of is worth no other. */
+		op->weight = op->pieces.alone ? 0 : op->request.n;
 	}
 	atomic_store_explicit(&op->left, op->request.n, memory_order_relaxed);
 	ma__op_start(op, n, dmt->desired);
 	op->fresh = ma__polling != NULL;
-	/* A task that started it may mean to do other things first. */
-	ma__workers_queue(dmt->workers, op,
-		helps(dmt, op) && ma__polling_is(operation)
-			? threads_has_property
-			: NULL);
+	ma__workers_queue(dmt->workers, op, helper(dmt, op, operation));
 }
 
 static int
@@ -225,7 +234,8 @@ threads_op_start(void *data, const struct vdm_operation *operation,
 
 /* Works at the operation that a wait polls, or says what else there is to do. */
 static void
-help(struct data_mover_threads *dmt, struct ma__op *op)
+help(struct data_mover_threads *dmt, struct ma__op *op,
+	const struct vdm_operation *operation)
 {
 	struct ma__polling *const polling = ma__polling;
 	const bool fresh = op->fresh;
@@ -233,16 +243,20 @@ help(struct data_mover_threads *dmt, struct ma__op *op)
 	op->fresh = false;
 	if (ma__op_has_waker(op) || !helps(dmt, op))
 		return;
-	if (!atomic_load_explicit(&op->queued, memory_order_relaxed))
+	if (!atomic_load_explicit(&op->queued, memory_order_relaxed)) {
 		polling->soon |= !op->slow;
-	else if (fresh || polling->enough || polling->helped >= MA__PIECE_MAX)
+	} else if (fresh || polling->enough ||
+		polling->helped >= MA__PIECE_MAX) {
 		polling->again = true;
-	else {
+	} else {
 		/* It may block, and the wait owes others a wake. */
 		if (op->slow)
 			ma__polling_settle(polling);
-		polling->again |=
-			ma__workers_help(dmt->workers, op, &polling->helped);
+		if (ma__workers_help(dmt->workers, op,
+			    helper(dmt, op, operation), &polling->helped))
+			polling->again = true;
+		else
+			polling->soon |= !op->slow;
 	}
 }
 
@@ -264,7 +278,7 @@ threads_op_check(void *data, const struct vdm_operation *operation)
 	else if (ma__polling != NULL &&
 		atomic_load_explicit(&op->state, memory_order_relaxed) !=
 			MA__OP_DONE)
-		help(dmt, op);
+		help(dmt, op, operation);
 	return ma__op_poll(op, operation, dmt->desired) ? FUTURE_STATE_COMPLETE
 							: FUTURE_STATE_RUNNING;
 }

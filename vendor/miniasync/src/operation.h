@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "request.h"
+#include "pieces.h"
 #include "wait.h"
 
 /* The states of an operation; see operation.c. */
@@ -49,9 +49,7 @@ struct ma__op {
 	atomic_uint refs;
 
 	/* Set before it is queued. */
-	bool whole; /* it is executed in one piece, */
-	bool function; /* by a function of the program, which may block, */
-	bool lasts; /* or is that, or a piece that takes very long, */
+	bool function; /* a function of the program executes it: may block, */
 	bool slow; /* or is known to take its time, or not known, */
 	bool timed; /* and is to be measured */
 	size_t weight; /* bytes that take as long to copy */
@@ -62,7 +60,7 @@ struct ma__op {
 	/* Under the mover's lock; see workers.c. */
 	atomic_bool queued; /* polls look at it without the lock */
 	unsigned executors; /* threads that execute a piece */
-	size_t cursor; /* bytes taken so far */
+	struct ma__pieces pieces;
 
 	atomic_size_t left; /* bytes not executed */
 	enum vdm_operation_result result; /* valid once DONE */
@@ -80,7 +78,6 @@ ma__op_reset(struct ma__op *op)
 	op->monitor = 0;
 	atomic_store_explicit(&op->queued, false, memory_order_relaxed);
 	op->executors = 0;
-	op->cursor = 0;
 	op->result = VDM_SUCCESS;
 }
 

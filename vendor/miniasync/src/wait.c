@@ -59,7 +59,6 @@ struct wait {
 
 	struct ma__polling polling;
 	bool again; /* a poll of this round was to be repeated at once */
-	bool owing; /* somebody relied on this round already */
 	uint64_t helped_at; /* the first piece of this round; 0: none */
 };
 
@@ -384,18 +383,6 @@ breathe(const struct wait *wait)
 	/* Polling several takes its time as it is. */
 }
 
-/*
- * After a round that is to be followed by another at once: a mover that relied on
- * the round before did so in vain, or has been served.
- */
-static void
-settle_debts(struct wait *wait)
-{
-	if (wait->owing)
-		ma__polling_settle(&wait->polling);
-	wait->owing = wait->polling.settle != NULL;
-}
-
 /* Polls until enough are complete; the first round is still to come. */
 static int
 run(struct wait *wait, bool interruptible)
@@ -440,7 +427,6 @@ run(struct wait *wait, bool interruptible)
 			continue;
 		}
 		if (wait->again) {
-			settle_debts(wait);
 			wait->polling.enough = false;
 			ma__pace_progress(&wait->pace);
 			if (ma__pace_check(&wait->pace, ma__now()))
@@ -569,12 +555,11 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	wait->polling.alone = lone ? alone(deadline) : 0;
 	wait->polling.helps = true;
 	/* Meanwhile it would not see that it has what it wants, or a signal. */
-	wait->polling.lasting =
+	wait->polling.functions =
 		deadline == MA__NEVER && nwanted == nfuts && !interruptible;
 	/* The first round starts them all, which may be all that is wanted. */
 	wait->polling.enough = !lone;
 	wait->polling.settle = NULL;
-	wait->owing = false;
 }
 
 int

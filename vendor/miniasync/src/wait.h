@@ -49,7 +49,7 @@ struct ma__polling {
 
 	/* What the thread may execute in this wait; see workers.c. */
 	bool helps; /* operations of ours that are queued */
-	bool lasting; /* and what takes longer than a piece */
+	bool functions; /* and the program's own functions */
 	bool enough; /* but not now: there are other things to look at */
 	size_t helped; /* the weight of what this poll has executed */
 

@@ -14,24 +14,23 @@
  * So a thread that waits works, for what it waits for; and a poll outside a
  * wait executes nothing that was handed over.
  *
- * A piece
- *
- *   is what about 100 us suffice for: between two of them a helper looks at its
- *   deadline, and whether it has what it waits for. Towards the end pieces get
- *   smaller, so that those who have none left wait for little. A program's own
- *   function always gets the whole operation, and a move onto itself is one
- *   piece, too: what may take longer than a piece *lasts*.
+ * A piece (pieces.c) is what about 100 us suffice for: between two of them a
+ * helper looks at its deadline, and whether it has what it waits for. A
+ * program's own function always gets the whole operation.
  *
  * Where an operation is
  *
- *   QUEUED    in the queue (op->queued): somebody may take a piece
+ *   QUEUED    in the queue (op->queued): not everything is taken
  *   TAKEN     not in it: everything is taken, by op->executors threads
  *   FINISHED  op->left is 0: who brought it there completes the operation
  *
+ * QUEUED is *ready* if a piece may be taken now. Only overlapping moves may not
+ * be, as long as somebody executes what comes before; they are passed over.
+ *
  * Who takes the last piece takes the operation out of the queue; nobody puts it
- * back. A piece is taken once, because cursor and queue change under the lock
- * only. `left` counts down without it, after the bytes are written; who brings
- * it to 0 is one executor, and completes:
+ * back. A piece is taken once, because all this changes under the lock only.
+ * `left` counts down without it, after the bytes are written; who brings it to
+ * 0 is one executor, and completes:
  *
  *   a worker by ma__op_finish(), which wakes (operation.c); a helper by
  *   ma__op_complete_polled(): it is the poller itself, about to answer
@@ -48,35 +47,36 @@
  * What a poll answers in a wait. If its operation is QUEUED it says `again`
  * (ma__polling): the wait polls once more, at once. The poll that starts the
  * operation only says so; each later one executes a piece first. Thus all
- * futures of a wait are started before one of them is worked at. A task may poll
- * many operations in one poll of its own: once what it has executed is as much
- * as a large piece, it only says so, too. When the
- * operation is TAKEN the poll says `soon` instead, and the wait sleeps until
- * its cell is woken; the cell was registered before the poll looked at
- * `queued`, and nothing becomes QUEUED again, so there is nothing that it could
- * miss.
+ * futures of a wait are started before one of them is worked at. A task may
+ * poll many operations in one poll of its own: once what it has executed is as
+ * much as a large piece, it only says so, too. When the operation is TAKEN, or
+ * not ready, others are at it: the poll says `soon` instead, and the wait
+ * sleeps until its cell is woken at the end.
  *
  * Who helps with what: with nothing if inline_below is 0, which sends
- * everything through workers; with what lasts only in a wait that nothing ends
- * but the completion of all its futures, since there is no telling how long it
- * takes. And never with what is not waited for: that would delay what is.
+ * everything through workers; with a program's own function only in a wait that
+ * nothing ends but the completion of all its futures, since there is no telling
+ * how long it takes. And never with what is not waited for: that would delay
+ * what is.
  *
  * Waking workers
  *
  *   A worker with nothing to take is *idle*: on a list, under the lock. Who
  *   puts something into the queue may take one from the list, which makes it
  *   awake, and wakes it after unlocking. An awake worker looks at the queue
- *   before it gets idle. `inside` counts workers that execute what lasts, or
- *   call a program's waker, which may block like its functions. The other awake
- *   ones are *looking*. Then
+ *   before it gets idle. `inside` counts workers that execute a program's
+ *   function, or call its waker: both may block. The other awake ones are
+ *   *looking*. Then
  *
- *   (I) while something is queued, a worker is looking, or all of them are
+ *   (I) while something is ready, a worker is looking, or all of them are
  *       inside, or a wait *owes* a wake.
  *
- *   It is restored wherever it might break: by who queues, and by a worker that
- *   goes inside and leaves something behind, each by summon(). An idle worker
- *   leaves the list by the hand of another only, under the lock, and sleeps on
- *   a condition of its own until it is off the list: no wake is lost.
+ *   It is restored wherever it might break, by summon(): by who queues, by a
+ *   worker that goes inside and leaves something behind, and by a helper that
+ *   gives back a piece, whereupon something may be ready that no worker stayed
+ *   for. An idle worker leaves the list by the hand of another only, under the
+ *   lock, and sleeps on a condition of its own until it is off the list: no
+ *   wake is lost.
  *
  *   Nobody wakes a second worker unless what is queued is worth it: waking one
  *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
@@ -90,9 +90,10 @@
  *   all: it is going to execute them itself. It owes the wake instead, notes
  *   that in ma__polling, and settles before it sleeps, returns, executes what
  *   is not known to be quick, or polls anything but operations of threads
- *   movers, which is how it knows them: by their property function. Those do not block, and do not wait for others. At
- *   the latest it settles after the next round. Owing holds a reference to the
- *   workers, since the mover may be deleted in between.
+ *   movers, which is how it knows them: by their property function. Those do
+ *   not block, and do not wait for others; and what it owes for it polls, and
+ *   helps with, round by round. Owing holds a reference to the workers, since
+ *   the mover may be deleted in between.
  *
  *   How long a program's function takes is measured, one call in 16 while it is
  *   quick.
@@ -100,9 +101,9 @@
  * Forks. A fork happens under the lock. op->executors is exact, therefore: an
  * operation that had one is lost in the child, because nobody knows how far its
  * piece got; so is one that another thread was executing itself (INLINE). What
- * is neither has been executed up to its cursor, and not been touched beyond:
- * the child's poll executes the rest. Executing is what happens between taking
- * and giving back, completion and the call of the waker included.
+ * is neither has been executed as far as it was taken, and not been touched
+ * beyond: the child's poll executes the rest. Executing is what happens between
+ * taking and giving back, completion and the call of the waker included.
  *
  * Memory orderings. What the starting poll wrote reaches executors through the
  * lock, and so does a piece of an earlier executor, if it matters who writes
@@ -121,15 +122,20 @@
 #include "os.h"
 #include "spin.h"
 
-/*
- * The smallest piece. Smaller ones cost more than the shorter end brings; a rest
- * of less than two of them is not cut.
- */
-#define PIECE_MIN ((size_t)128 << 10)
-
 /* How long an idle worker looks for work before it sleeps. */
 #define SPIN_LEAST 500
 #define SPIN_MOST 50000
+
+/* The first operation that a piece can be taken of, NULL if there is none. */
+static struct ma__op *
+first_ready(const struct ma__workers *workers)
+{
+	struct ma__op *op = workers->first;
+
+	while (op != NULL && !ma__pieces_ready(&op->pieces, &op->request))
+		op = op->next;
+	return op;
+}
 
 /* Is it worth one more executor, with so many at work or about to be? */
 static bool
@@ -149,7 +155,7 @@ summon(struct ma__workers *workers, size_t more)
 	struct ma__worker *const worker = workers->idle;
 	const size_t executors = workers->awake + workers->helping + more;
 
-	if (workers->first == NULL || worker == NULL ||
+	if (worker == NULL || first_ready(workers) == NULL ||
 		(workers->awake > workers->inside &&
 			!worth_another(workers, executors)))
 		return NULL;
@@ -195,35 +201,17 @@ unlink_op(struct ma__workers *workers, struct ma__op *op)
 	atomic_store_explicit(&op->queued, false, memory_order_relaxed);
 }
 
-struct piece {
-	size_t offset;
-	size_t n;
-};
-
-/*
- * Takes the next piece of a queued operation, under the lock. It ends where the
- * destination begins a page, so that no two threads write to one cache line.
- */
-static struct piece
+/* Takes the next piece of an operation that is ready, under the lock. */
+static struct ma__piece
 take(struct ma__workers *workers, struct ma__op *op)
 {
-	const size_t page = 4096;
-	const size_t left = op->request.n - op->cursor;
-	struct piece piece = {.offset = op->cursor, .n = left};
+	const struct ma__piece piece =
+		ma__pieces_take(&op->pieces, &op->request);
 
-	if (!op->whole && left >= 2 * PIECE_MIN) {
-		piece.n = left / 4;
-		if (piece.n > MA__PIECE_MAX)
-			piece.n = MA__PIECE_MAX;
-		else if (piece.n < PIECE_MIN)
-			piece.n = PIECE_MIN;
-		piece.n -= ((uintptr_t)op->request.dst + op->cursor + piece.n) %
-			page;
-	}
-	op->cursor += piece.n;
 	op->executors++;
-	workers->load -= op->whole ? op->weight : piece.n;
-	if (op->cursor == op->request.n)
+	if (op->weight != 0)
+		workers->load -= op->function ? op->weight : piece.n;
+	if (op->pieces.taken == op->request.n)
 		unlink_op(workers, op);
 	return piece;
 }
@@ -234,11 +222,20 @@ take(struct ma__workers *workers, struct ma__op *op)
  */
 static bool
 execute(const struct ma__workers *workers, struct ma__op *op,
-	struct piece piece)
+	struct ma__piece piece)
 {
-	workers->execute(op, piece.offset, piece.n);
+	workers->execute(op, ma__piece_offset(&op->pieces, &op->request, piece),
+		piece.n);
 	return atomic_fetch_sub_explicit(&op->left, piece.n,
 		       memory_order_acq_rel) == piece.n;
+}
+
+/* Gives a piece back, under the lock. */
+static void
+give_back(struct ma__op *op, struct ma__piece piece)
+{
+	ma__pieces_done(&op->pieces, piece);
+	op->executors--;
 }
 
 /* The worker is going to be inside something that may block. */
@@ -262,11 +259,11 @@ static void
 work(struct ma__worker *self, struct ma__op *op)
 {
 	struct ma__workers *workers = self->workers;
-	const struct piece piece = take(workers, op);
+	const struct ma__piece piece = take(workers, op);
 	struct ma__worker *other;
 
 	ma__pool_hold(op);
-	self->inside = op->lasts;
+	self->inside = op->function;
 	workers->inside += self->inside;
 	other = summon(workers, 0);
 	pthread_mutex_unlock(&workers->lock);
@@ -277,7 +274,7 @@ work(struct ma__worker *self, struct ma__op *op)
 
 	pthread_mutex_lock(&workers->lock);
 	workers->inside -= self->inside;
-	op->executors--;
+	give_back(op, piece);
 	ma__pool_drop(&workers->pool, op);
 }
 
@@ -341,12 +338,16 @@ worker_main(void *arg)
 	ma__os_enter_worker();
 	pthread_mutex_lock(&workers->lock);
 	/* Orphaned: this thread has forked, from within a waker. */
-	while (!workers->orphaned &&
-		(workers->first != NULL || !workers->stopping)) {
-		if (workers->first == NULL || is_one_too_many(workers))
+	while (!workers->orphaned) {
+		struct ma__op *const op = first_ready(workers);
+
+		/* What is not ready is left to who makes it so. */
+		if (op == NULL && workers->stopping)
+			break;
+		if (op == NULL || is_one_too_many(workers))
 			be_idle(self);
 		else
-			work(self, workers->first);
+			work(self, op);
 	}
 	if (!workers->orphaned)
 		atomic_fetch_sub_explicit(&ma__workers_running, 1,
@@ -601,36 +602,53 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 }
 
 bool
-ma__workers_help(struct ma__workers *workers, struct ma__op *op, size_t *helped)
+ma__workers_help(struct ma__workers *workers, struct ma__op *op,
+	future_has_property_fn helper, size_t *helped)
 {
-	struct piece piece;
+	struct ma__worker *worker = NULL;
+	struct ma__piece piece;
+	bool owes = true; /* nothing, if there is nothing left */
 
 	pthread_mutex_lock(&workers->lock);
-	if (!atomic_load_explicit(&op->queued, memory_order_relaxed)) {
+	if (!atomic_load_explicit(&op->queued, memory_order_relaxed) ||
+		!ma__pieces_ready(&op->pieces, &op->request)) {
 		pthread_mutex_unlock(&workers->lock);
 		return false;
 	}
 	piece = take(workers, op);
-	*helped += op->whole ? op->weight : piece.n;
+	*helped += op->function ? op->weight : piece.n;
 	workers->helping++;
 	pthread_mutex_unlock(&workers->lock);
 
 	if (execute(workers, op, piece))
 		ma__op_complete_polled(op);
+	else
+		owes = helper != NULL && owe(workers, helper);
 
 	/* After that: see Forks. */
 	pthread_mutex_lock(&workers->lock);
 	workers->helping--;
-	op->executors--;
+	give_back(op, piece);
+	/* It may be ready only now, and no worker have stayed for it. */
+	if (!owes)
+		worker = summon(workers, 1);
 	pthread_mutex_unlock(&workers->lock);
+	wake(worker);
 	return true;
 }
 
 void
 ma__workers_adopt(struct ma__workers *workers, struct ma__op *op)
 {
+	const struct ma__piece rest = {
+		.from = op->pieces.taken,
+		.n = op->request.n - op->pieces.taken,
+	};
+
 	if (ma__op_take_over(op))
-		workers->execute(op, op->cursor, op->request.n - op->cursor);
+		workers->execute(op,
+			ma__piece_offset(&op->pieces, &op->request, rest),
+			rest.n);
 	else
 		op->result = VDM_ERROR_JOB_CORRUPTED;
 	ma__op_complete_alone(op);

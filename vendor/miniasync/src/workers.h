@@ -10,16 +10,13 @@
 #include "fork.h"
 #include "pool.h"
 
-/* The largest piece of an operation that can be cut. */
-#define MA__PIECE_MAX ((size_t)1 << 20)
-
 struct ma__worker {
 	struct ma__workers *workers;
 	pthread_t thread;
 	pthread_cond_t wanted; /* is not idle any more */
 	struct ma__worker *next; /* in the list of idle ones */
 	atomic_bool idle; /* in that list; changed under the lock */
-	bool inside; /* something that lasts, or a waker */
+	bool inside; /* a function of the program, or a waker */
 	uint32_t spin; /* its own; see spin.h */
 };
 
@@ -64,11 +61,11 @@ void ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 
 /*
  * By a poll within a wait: executes a piece of the operation, or all of it, and
- * completes it if that was the last one. False if nothing is left to take. Adds
- * to `helped` the bytes that take as long to copy.
+ * completes it if that was the last one. False if there is nothing to take. Adds
+ * to `helped` the bytes that take as long to copy. `helper` as above.
  */
 bool ma__workers_help(struct ma__workers *workers, struct ma__op *op,
-	size_t *helped);
+	future_has_property_fn helper, size_t *helped);
 
 /*
  * In a forked child, where no worker will come: executes what is left of the

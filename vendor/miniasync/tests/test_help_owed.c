@@ -119,6 +119,36 @@ it_has_what_it_wants(void)
 	}
 }
 
+/* It has executed a part of a move, which has to be continued at its end. */
+static void
+it_has_helped(void)
+{
+	enum { LARGE = 16 << 20 };
+	unsigned char *bytes = t_malloc(LARGE + 1);
+	unsigned char *expected = t_malloc(LARGE + 1);
+
+	for (int i = 0; i < TRIES / 5; i++) {
+		struct future *fut = FUTURE_AS_RUNNABLE(&copy);
+
+		setup();
+		t_fill(bytes, LARGE + 1, (uint64_t)i);
+		memcpy(expected, bytes, LARGE + 1);
+		memmove(expected + 1, expected, LARGE);
+		CHECK_INT(vdm_operation_release(&copy), 0);
+		copy = vdm_memmove(data_mover_threads_get_vdm(mover), bytes + 1,
+			bytes, LARGE, 0);
+		CHECK_INT(future_waiter_wait(waiter, &fut, 1, 1,
+				  t_now() + T_MS / 20, 0),
+			ETIMEDOUT);
+		poll_out(fut);
+		CHECK(memcmp(bytes, expected, LARGE + 1) == 0);
+		data_mover_threads_delete(mover);
+		future_waiter_delete(waiter);
+	}
+	free(bytes);
+	free(expected);
+}
+
 static void
 it_is_late(void)
 {
@@ -340,7 +370,7 @@ several_movers(void)
 	future_waiter_delete(waiter);
 }
 
-T_MAIN(T_CASE(it_has_what_it_wants), T_CASE(it_is_late),
+T_MAIN(T_CASE(it_has_what_it_wants), T_CASE(it_is_late), T_CASE(it_has_helped),
 	T_CASE(the_others_work), T_CASE(it_asks_for_a_property),
 	T_CASE(it_waits_within), T_CASE(the_mover_is_deleted),
 	T_CASE(it_is_in_a_function), T_CASE(several_movers))

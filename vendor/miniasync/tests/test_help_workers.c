@@ -5,8 +5,6 @@
 
 #include "bytes.h"
 
-#include <sys/mman.h>
-
 enum { MANY = 3 };
 
 /* Functions that leave when as many are inside as there should be. */
@@ -111,63 +109,6 @@ a_waker_blocks(void)
 	}
 }
 
-/* A move meets a page that is not there, until the test has it continue. */
-static unsigned char *missing;
-static size_t page;
-static sem_t at_missing;
-static sem_t provide;
-
-static void
-on_segv(int sig)
-{
-	(void)sig;
-	t_open(&at_missing);
-	t_pass(&provide);
-	CHECK(mprotect(missing, page, PROT_READ | PROT_WRITE) == 0);
-}
-
-/* So does a worker with a large piece that cannot be cut. */
-static void
-a_piece_lasts(void)
-{
-	const size_t n = 4 << 20;
-	static unsigned char bytes[100000];
-	struct sigaction action;
-	struct sigaction before;
-
-	page = (size_t)sysconf(_SC_PAGESIZE);
-	CHECK(sem_init(&at_missing, 0, 0) == 0);
-	CHECK(sem_init(&provide, 0, 0) == 0);
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = on_segv;
-	sigemptyset(&action.sa_mask);
-	CHECK(sigaction(SIGSEGV, &action, &before) == 0);
-	for (int i = 0; i < 20; i++) {
-		struct data_mover_threads *m = new_queueing_mover(2);
-		struct vdm *vdm = data_mover_threads_get_vdm(m);
-		unsigned char *at = mmap(NULL, n, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		struct vdm_operation_future move;
-		struct vdm_operation_future fill;
-
-		CHECK(at != MAP_FAILED);
-		missing = at + n / 2;
-		CHECK(mprotect(missing, page, PROT_NONE) == 0);
-		move = vdm_memmove(vdm, at + 64, at, n - 64, 0);
-		fill = vdm_memset(vdm, bytes, i + 1, sizeof(bytes), 0);
-		future_poll(FUTURE_AS_RUNNABLE(&move), NULL);
-		t_pass(&at_missing);
-		poll_out(FUTURE_AS_RUNNABLE(&fill));
-		CHECK_INT(FUTURE_STATE(&move), FUTURE_STATE_RUNNING);
-		CHECK_INT(bytes[99999], i + 1);
-		t_open(&provide);
-		poll_out(FUTURE_AS_RUNNABLE(&move));
-		data_mover_threads_delete(m);
-		CHECK(munmap(at, n) == 0);
-	}
-	CHECK(sigaction(SIGSEGV, &before, NULL) == 0);
-}
-
 static struct runtime *runtime;
 
 static void
@@ -238,5 +179,80 @@ large_ones_side_by_side(void)
 	data_mover_threads_delete(m);
 }
 
-T_MAIN(T_CASE(functions_meet), T_CASE(a_waker_blocks), T_CASE(a_piece_lasts),
-	T_CASE(side_by_side), T_CASE(large_ones_side_by_side))
+/* Overlapping moves, whose pieces depend on one another. */
+static void
+moves_side_by_side(void)
+{
+	static const size_t shifts[] = {
+		1, 4096, 70000, 700000, 1 << 20, 2500000, 6000000};
+	const size_t n = ((T_SLOW ? 3 : 12) << 20) + 12345;
+
+	runtime = new_runtime();
+	for (size_t threads = 1; threads <= 3; threads++) {
+		struct data_mover_threads *m = data_mover_threads_new(threads,
+			1, FUTURE_NOTIFIER_WAKER);
+		struct vdm *vdm = data_mover_threads_get_vdm(m);
+		struct bytes b;
+
+		CHECK(m != NULL);
+		bytes_init(&b, n, 6000000);
+		for (size_t i = 0; i < 4 * T_COUNT(shifts); i++) {
+			const size_t shift = shifts[i / 4];
+			const int up = i % 2 == 0;
+
+			/* from BYTES_MARGIN, or to it */
+			bytes_make(&b, vdm, VDM_OPERATION_MEMMOVE, n,
+				up ? shift : 0, BYTES_MARGIN + (up ? 0 : shift),
+				0);
+			if (i % 4 < 2)
+				finish_in_slices(&b.fut);
+			else if (threads == 2)
+				poll_out(FUTURE_AS_RUNNABLE(&b.fut));
+			else
+				finish_by_helping(&b.fut);
+			bytes_check(&b);
+		}
+		bytes_fini(&b);
+		data_mover_threads_delete(m);
+	}
+	runtime_delete(runtime);
+}
+
+/* Deleting finishes what was started, also what one worker can work at only. */
+static void
+deleted_in_the_middle(void)
+{
+	const size_t n = 12 << 20;
+	unsigned char *bytes = t_malloc(n + 1);
+	unsigned char *expected = t_malloc(n + 1);
+
+	for (int i = 0; i < 8; i++) {
+		struct data_mover_threads *m =
+			data_mover_threads_new(3, 1, FUTURE_NOTIFIER_WAKER);
+		struct vdm_operation_future f;
+		struct future_waiter *w = new_waiter();
+		struct future *fut = FUTURE_AS_RUNNABLE(&f);
+
+		CHECK(m != NULL);
+		t_fill(bytes, n + 1, (uint64_t)i);
+		memcpy(expected, bytes, n + 1);
+		memmove(expected + i % 2, expected + (i + 1) % 2, n);
+		f = vdm_memmove(data_mover_threads_get_vdm(m), bytes + i % 2,
+			bytes + (i + 1) % 2, n, 0);
+		/* started by a poll, or by a wait that helps a little */
+		if (i % 4 < 2)
+			future_poll(fut, NULL);
+		else
+			future_waiter_wait(w, &fut, 1, 1, t_now() + T_MS / 10,
+				0);
+		data_mover_threads_delete(m);
+		CHECK(memcmp(bytes, expected, n + 1) == 0);
+		future_waiter_delete(w);
+	}
+	free(bytes);
+	free(expected);
+}
+
+T_MAIN(T_CASE(functions_meet), T_CASE(a_waker_blocks), T_CASE(side_by_side),
+	T_CASE(large_ones_side_by_side), T_CASE(moves_side_by_side),
+	T_CASE(deleted_in_the_middle))
