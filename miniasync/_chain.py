@@ -134,6 +134,8 @@ class Chain(Driven):
         if not isinstance(step, Future):
             try:
                 step = step(self.value)
+                if self.code != PENDING:
+                    return  # it forked, and this is the child
                 self._steps.pop()
             except BaseException as exception:
                 traceback = exception.__traceback__

@@ -85,6 +85,12 @@ class Driven(Flight):
         finally:
             self.runner = None
 
+    def root(self) -> Driven:
+        """The chain that it is a step of, or itself."""
+        root = super().root()
+        assert isinstance(root, Driven)
+        return root
+
     def tell_of_steps(self) -> None:
         """Attend to steps that it has given back. Without its lock."""
         while self.left:
@@ -188,11 +194,17 @@ _LONGEST = 1e6
 
 
 def _after_fork_in_child() -> None:
-    for flight in tuple(_started):
-        flight.lock = allocate_lock()
+    me = get_ident()
+    flights = tuple(_started)
+    pending = [flight for flight in flights if flight.code == PENDING]
+    for flight in flights:
+        if flight.root().runner != me:  # else it forked, and gives it back
+            flight.lock = allocate_lock()
         flight.interest = None
-        if flight.code == PENDING:
-            flight.settle(FORKED)
+    for flight in pending:
+        flight.code = FORKED  # of all, since settling one may drop another
+    for flight in pending:
+        flight.settle(FORKED)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

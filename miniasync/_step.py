@@ -10,6 +10,7 @@ from weakref import ref
 from miniasync import _ffi
 from miniasync._driven import Driven
 from miniasync._ends import CANCELLED, SUCCESS
+from miniasync._ends import PENDING as _PENDING
 from miniasync._ffi import lib
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Step(Driven):
         except Exception as exception:
             self.fail(exception)
             return None
+        if self.code != _PENDING:
+            return None  # it forked, and this is the child
         if value is not PENDING:
             self.value = value
             self.settle(SUCCESS)

@@ -199,3 +199,35 @@ def test_movers_can_be_closed_in_the_child(fork: Fork) -> None:
         mover.close()
         """
     )
+
+
+def test_in_a_function_of_a_chain(run_python: Callable[[str], str]) -> None:
+    program = """
+        import os, warnings
+        warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+        import miniasync
+        forked = []
+        class Own(miniasync.Future):
+            def step(self, waker):
+                forked.append(os.fork())
+                return 1
+        def function(value):
+            forked.append(os.fork())
+            return value
+        for future in (
+            miniasync.chain(lambda _: 1, function, lambda value: value),
+            miniasync.chain(lambda _: 1, miniasync.chain(function), Own()),
+            Own(),
+        ):
+            try:
+                result = future.result(timeout=30)
+            except miniasync.JobCorruptedError as error:
+                os._exit("forked" not in str(error))
+            assert result == 1
+            for pid in forked:
+                if pid == 0:
+                    os._exit(3)
+                assert os.waitpid(pid, 0) == (pid, 0)
+            forked.clear()
+        """
+    run_python(program)
