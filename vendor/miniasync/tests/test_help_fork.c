@@ -61,9 +61,15 @@ in_a_function(void)
 	}
 }
 
-/* What a thread has helped with before the fork is done, the rest is not. */
+/*
+ * What a thread has helped with before the fork is done, the rest is not: of a
+ * copy, and of a move onto itself, which goes from the end down.
+ */
+enum { PART = 64 << 20 };
+
 static unsigned char *part_src;
 static unsigned char *part_dst;
+static unsigned char *part_right;
 static struct vdm_operation_future part;
 
 static void
@@ -71,7 +77,7 @@ finish_part(enum how how)
 {
 	finish(how, FUTURE_AS_RUNNABLE(&part));
 	CHECK_INT(part.output.result, VDM_SUCCESS);
-	CHECK(memcmp(part_dst, part_src, 64 << 20) == 0);
+	CHECK(memcmp(part_dst, part_right, PART) == 0);
 }
 
 static void
@@ -84,34 +90,37 @@ child_with_a_part(void *arg)
 static void
 in_between(void)
 {
-	const size_t n = 64 << 20;
+	unsigned char *bytes = t_malloc(2 * PART);
 	struct future_waiter *w = new_waiter();
 	struct future *fut = FUTURE_AS_RUNNABLE(&part);
 
-	part_src = t_malloc(n);
-	part_dst = t_malloc(n);
-	memset(part_src, 1, n);
-	for (int how = 0; how < HOWS; how++) {
+	part_src = bytes;
+	part_right = t_malloc(PART);
+	for (int i = 0; i < 2 * HOWS; i++) {
+		enum how how = (enum how)(i % HOWS);
+
+		t_fill(part_src, PART, 3);
+		memcpy(part_right, part_src, PART);
+		part_dst = bytes + (i < HOWS ? PART : 64);
 		setup(1, FUTURE_NOTIFIER_WAKER);
 		data_mover_threads_set_inline_below(mover, 1);
 		copy_init(&copies[0], data_mover_threads_get_vdm(mover), 1);
 		CHECK_INT(copy_poll(&copies[0], NULL), FUTURE_STATE_RUNNING);
 		t_pass(&gate_entered);
-		memset(part_dst, 2, n);
 		part = vdm_memmove(data_mover_threads_get_vdm(mover), part_dst,
-			part_src, n, 0);
+			part_src, PART, 0);
 		CHECK_INT(future_waiter_wait(w, &fut, 1, 1, t_now() + T_MS / 5,
 				  0),
 			ETIMEDOUT);
 		CHECK_CHILD(child_with_a_part, &how, CHILD_SECONDS);
 		/* the worker is held: by polling it would not end */
-		finish_part(how == BY_POLLING ? BY_RUNTIME : (enum how)how);
+		finish_part(how == BY_POLLING ? BY_RUNTIME : how);
 		t_open(&gate);
 		poll_out(copy_future(&copies[0]));
 		teardown();
 	}
-	free(part_src);
-	free(part_dst);
+	free(bytes);
+	free(part_right);
 	future_waiter_delete(w);
 }
 

@@ -200,6 +200,8 @@ moves_side_by_side(void)
 			const size_t shift = shifts[i / 4];
 			const int up = i % 2 == 0;
 
+			if (shift > n)
+				continue;
 			/* from BYTES_MARGIN, or to it */
 			bytes_make(&b, vdm, VDM_OPERATION_MEMMOVE, n,
 				up ? shift : 0, BYTES_MARGIN + (up ? 0 : shift),
