@@ -65,6 +65,7 @@ class Flight:
 
     Attributes:
         code: `PENDING`, or how it ended.
+        waiter: The thread that has the lock and waits for it alone.
         due: When to advance it even if C has nothing new, or None.
         interest: Who wants to know of its end without waiting for it.
         lock: Held by who calls C with the slot.
@@ -73,7 +74,7 @@ class Flight:
         value: The result of a success.
     """
 
-    __slots__ = ("code", "interest", "lock", "parent", "slot", "value")
+    __slots__ = ("code", "interest", "lock", "parent", "slot", "value", "waiter")
 
     due: int | None = None
     # Does it go on without anybody who waits or wants to know?
@@ -90,6 +91,7 @@ class Flight:
         self.parent: Flight | None = None
         self.slot: CData = None
         self.value = value
+        self.waiter: int | None = None
 
     def describe(self) -> str:
         """Say what it is, in a few words."""
@@ -192,10 +194,13 @@ class Flight:
             with self.lock:
                 if self.interest is not None:
                     self._take_back()
-                # Most operations need no more than this, nor a look at the
-                # thread.
-                if self.run(shared.cdata, SLICE_NS) == PENDING:
-                    self._run_to_end()
+                self.waiter = get_ident()
+                try:
+                    # Most operations need no more than this.
+                    if self.run(shared.cdata, SLICE_NS) == PENDING:
+                        self._run_to_end()
+                finally:
+                    self.waiter = None
         finally:
             if self.interest is not None:
                 attend(self)
@@ -214,6 +219,7 @@ class Flight:
             try:
                 if self.interest is not None:
                     self._take_back()
+                self.waiter = get_ident()
                 while True:
                     left = max(deadline - monotonic_ns(), 0)
                     code = self.run(shared.cdata, min(left, SLICE_NS))
@@ -222,6 +228,7 @@ class Flight:
                     if left == 0:
                         return self._run_to_end() if _exiting else code
             finally:
+                self.waiter = None
                 self.lock.release()
                 self.attend()
         self._leave_outstanding_if_settled()
@@ -234,6 +241,10 @@ class Flight:
             # In turns: who has it may go on with something else afterwards.
             for mine in map(root.lock.acquire, WAIT, _TURN):
                 if not mine:
+                    if self.waiter == get_ident():
+                        # A signal handler closes the mover. What it interrupted
+                        # is not in C, and finds that this has ended.
+                        self._run_to_end()
                     break
                 try:
                     root._take_back()

@@ -56,6 +56,7 @@ class Move(Flight):
         self.parent = None
         self.slot = None
         self.value = value
+        self.waiter = None
         self.handle: Handle | None = handle
         self.kind = kind
         self.pins: Pins | None = pins

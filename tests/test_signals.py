@@ -112,3 +112,38 @@ def test_handlers_that_return_do_not_end_it(gate: Gate) -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == [signal.SIGUSR1]
+
+
+@pytest.mark.parametrize("timeout", ["", "timeout=30"])
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_handler_closes_the_mover(
+    run_python: Callable[[str], str], timeout: str, batch: bool
+) -> None:
+    made = "memcpy_batch([(dst, b'12345')])" if batch else "memcpy(dst, b'12345')"
+    program = f"""
+        import signal, threading
+        from gate import Gate
+        def handler(number, frame):
+            gate.open()
+            gate.mover.close()
+            print("closed", dst)
+        dst = bytearray(5)
+        with Gate() as gate:
+            future = gate.mover.{made}
+            called = []
+            future.add_done_callback(called.append)
+            signal.signal(signal.SIGTERM, handler)
+            main = threading.get_ident()
+            def send():
+                gate.wait_entered()
+                while not future._flight.lock.locked():
+                    pass
+                signal.pthread_kill(main, signal.SIGTERM)
+            thread = threading.Thread(target=send)
+            thread.start()
+            future.result({timeout})
+            thread.join()
+            assert called == [future]
+            dst.append(0)
+        """
+    assert run_python(program) == "closed bytearray(b'12345')\n"
