@@ -24,8 +24,10 @@ __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
 	if (watched != NULL && watched->executors == 0) {
 		looks++;
 		/* a child would think that nobody had been at its end */
-		CHECK(atomic_load(&watched->left) != 0 ||
-			atomic_load(&watched->state) == MA__OP_DONE);
+		if (atomic_load(&watched->state) == MA__OP_DONE)
+			watched = NULL; /* from now on it may be released */
+		else
+			CHECK(atomic_load(&watched->left) != 0);
 	}
 	return rc;
 }
