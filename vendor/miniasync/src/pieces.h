@@ -37,6 +37,14 @@ void ma__pieces_init(struct ma__pieces *pieces,
 bool ma__pieces_ready(const struct ma__pieces *pieces,
 	const struct ma__request *request);
 
+/* May it be that something is left, and cannot be taken now? */
+static inline bool
+ma__pieces_depend(const struct ma__pieces *pieces,
+	const struct ma__request *request)
+{
+	return pieces->wave < request->n;
+}
+
 /* Takes the next piece; it is ready. */
 struct ma__piece ma__pieces_take(struct ma__pieces *pieces,
 	const struct ma__request *request);

@@ -607,7 +607,7 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 {
 	struct ma__worker *worker = NULL;
 	struct ma__piece piece;
-	bool owes = true; /* nothing, if there is nothing left */
+	bool restore = false;
 
 	pthread_mutex_lock(&workers->lock);
 	if (!atomic_load_explicit(&op->queued, memory_order_relaxed) ||
@@ -622,15 +622,15 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 
 	if (execute(workers, op, piece))
 		ma__op_complete_polled(op);
-	else
-		owes = helper != NULL && owe(workers, helper);
+	else if (ma__pieces_depend(&op->pieces, &op->request))
+		restore = helper == NULL || !owe(workers, helper);
 
 	/* After that: see Forks. */
 	pthread_mutex_lock(&workers->lock);
 	workers->helping--;
 	give_back(op, piece);
 	/* It may be ready only now, and no worker have stayed for it. */
-	if (!owes)
+	if (restore)
 		worker = summon(workers, 1);
 	pthread_mutex_unlock(&workers->lock);
 	wake(worker);
