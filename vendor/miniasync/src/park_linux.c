@@ -60,7 +60,7 @@ ma__park_wait(struct ma__park *park, uint64_t deadline)
 		if (syscall(SYS_futex, &park->word, FUTEX_WAIT_BITSET_PRIVATE,
 			    ASLEEP, &until, NULL, FUTEX_BITSET_MATCH_ANY) != 0)
 			error = errno;
-	} while ((error == 0 || error == EAGAIN) &&
+	} while (error == 0 &&
 		atomic_load_explicit(&park->word, memory_order_relaxed) ==
 			ASLEEP);
 
