@@ -29,6 +29,11 @@ int
 msync(void *at, size_t n, int flags)
 {
 	atomic_fetch_add(&msyncs, 1);
+#ifdef HELGRIND_H
+	/* It would take the call for this thread's read of whole pages. */
+	(void)at, (void)n, (void)flags;
+	return 0;
+#endif
 	return (int)syscall(SYS_msync, at, n, flags);
 }
 
@@ -186,7 +191,8 @@ try_one_at_a_time(struct vdm *vdm, int is_async)
 
 	for (int g = PMEM2_GRANULARITY_BYTE; g <= PMEM2_GRANULARITY_PAGE; g++) {
 		area_open(&a, vdm, (enum pmem2_granularity)g, SOURCE);
-		for (unsigned i = 0; i < T_COUNT(sizes) * 15; i++) {
+		for (unsigned i = 0; i < T_COUNT(sizes) * 15;
+			i += T_SLOW > 1 ? 11 : 1) {
 			const size_t n = sizes[i / 15];
 			struct pmem2_future fut = make(&a, i, i * 7, n);
 			struct future *f = FUTURE_AS_RUNNABLE(&fut);
@@ -427,7 +433,7 @@ try_flags(struct vdm *vdm)
 
 		relay.capabilities = capabilities[i / 3];
 		area_open(&a, &relay, (enum pmem2_granularity)g, 1 << 20);
-		for (unsigned j = 0; j < 300; j++) {
+		for (unsigned j = 0; j < 300; j += T_SLOW > 1 ? 23 : 1) {
 			const size_t n = j < 290 ? j : 900000;
 			struct pmem2_future fut = make(&a, j, j, n);
 

@@ -269,6 +269,13 @@ finish_once_polled(void *arg)
 	return NULL;
 }
 
+/*
+ * No thread is made while another is joined: helgrind aborts when the joined
+ * one's handle is used again at that moment.
+ */
+static pthread_mutex_t starting_or_joining = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t all_joined;
+
 static void *
 share(void *arg)
 {
@@ -284,15 +291,20 @@ share(void *arg)
 				p[i].on_poll = wake_itself;
 			futs[i] = probe_future(&p[i]);
 		}
+		pthread_mutex_lock(&starting_or_joining);
 		t_start(&waker, finish_once_polled, &p[0]);
+		pthread_mutex_unlock(&starting_or_joining);
 		runtime_wait_multiple(arg, futs, 4);
+		pthread_mutex_lock(&starting_or_joining);
 		t_join(waker);
+		pthread_mutex_unlock(&starting_or_joining);
 		for (int i = 0; i < 4; i++) {
 			CHECK_INT(FUTURE_STATE(&p[i].fut),
 				FUTURE_STATE_COMPLETE);
 			probe_fini(&p[i]);
 		}
 	}
+	pthread_barrier_wait(&all_joined);
 	return NULL;
 }
 
@@ -302,8 +314,11 @@ one_runtime_for_several_threads(void)
 	pthread_t threads[4];
 	struct runtime *r = new_runtime();
 
+	CHECK(pthread_barrier_init(&all_joined, NULL, 4) == 0);
+	pthread_mutex_lock(&starting_or_joining);
 	for (int i = 0; i < 4; i++)
 		t_start(&threads[i], share, r);
+	pthread_mutex_unlock(&starting_or_joining);
 	for (int i = 0; i < 4; i++)
 		t_join(threads[i]);
 	runtime_delete(r);
