@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 class LoopWatch(Watch):
     """The watch of an asyncio loop."""
 
-    __slots__ = ("_loop", "_timer", "_timer_at")
+    __slots__ = ("_loop", "_timer_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._loop = ref(loop, partial(_on_gone, ref(self)))
-        self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         # Not a bound method: the loop is to keep no reference to this object.
         loop.add_reader(self.fd, _drain, ref(self))
@@ -63,15 +62,14 @@ class LoopWatch(Watch):
         """See to it that the loop drains at the deadline."""
         deadline = self.deadline()
         if deadline >= self._timer_at:
-            return  # an early timer does no harm
+            return
         loop = self._loop()
         if loop is None or loop.is_closed():
             return
-        if self._timer is not None:
-            self._timer.cancel()
+        # Not kept to be cancelled: it refers to the loop, which then would not go.
         self._timer_at = deadline
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
-        self._timer = loop.call_later(seconds, _on_time, ref(self))
+        loop.call_later(seconds, _on_time, ref(self), deadline)
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWatch] = WeakKeyDictionary()
@@ -143,9 +141,9 @@ def _on_gone(reference: _Reference, loop: ref[asyncio.AbstractEventLoop]) -> Non
         watch.close()
 
 
-def _on_time(reference: _Reference) -> None:
+def _on_time(reference: _Reference, deadline: int) -> None:
     watch = reference()
-    if watch is not None:
-        watch._timer = None
+    # Else there is an earlier timer.
+    if watch is not None and watch._timer_at == deadline:
         watch._timer_at = NEVER
         watch.drain()

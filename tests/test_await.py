@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
@@ -525,6 +526,29 @@ def test_a_descriptor_goes_with_its_loop(run: Run, gate: Gate) -> None:
     gc.collect()
     # Other tests may have left some, and uvloop may be late with one.
     assert descriptors() < before + 5
+
+
+def test_a_loop_goes_when_it_is_forgotten() -> None:
+    """Also if it has a timer of ours left."""
+
+    class Never(Future[None]):
+        def step(self, waker: Waker) -> Pending:
+            self.waker = waker
+            return PENDING
+
+    async def await_it() -> None:
+        await Never()
+
+    async def main() -> weakref.ref[asyncio.AbstractEventLoop]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(await_it())
+        await asyncio.sleep(0)
+        task.cancel()
+        return weakref.ref(loop)
+
+    loop = asyncio.run(main())
+    gc.collect()
+    assert loop() is None
 
 
 def test_a_closed_loop_leaves_nothing_behind(gate: Gate) -> None:
