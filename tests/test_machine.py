@@ -166,8 +166,8 @@ class Machine(Making):
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.sleep(0)
-            if not job.is_chain and not task.done():
-                assert job.get().running()
+            if not job.is_chain and task.done():
+                assert job.get().done()
             self.gate.open()
             await asyncio.wait([task])
             if not task.cancelled():
