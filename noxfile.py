@@ -498,7 +498,8 @@ def py_long(session: nox.Session) -> None:
     """Run the Python tests that find more the longer they run."""
     session.install(".", *dependencies("tests"))
     session.run(
-        *("pytest", "-o", "faulthandler_timeout=0", "tests/test_machine.py"),
+        *("pytest", "-o", "faulthandler_timeout=0"),
+        *("tests/test_machine.py", "tests/test_leaks.py"),
         *session.posargs,
         env={"MINIASYNC_TEST_LONG": "1"},
     )
