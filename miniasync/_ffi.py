@@ -42,7 +42,8 @@ FOREVER: int = lib.FUTURE_WAITER_FOREVER
 
 # Types looked up once: parsing their names costs as much as using them.
 BYTES: CData = ffi.typeof("char[]")
-SLOT: CData = ffi.typeof("struct vdm_operation_future *")
+# An array: memory of its own for the struct would take 64 bytes more.
+SLOT: CData = ffi.typeof("struct vdm_operation_future[1]")
 _FUTURE = ffi.typeof("struct future *")
 _FUTURES = ffi.typeof("struct future *[]")
 
@@ -58,14 +59,15 @@ wait: Callable[..., int] = lib.ma_shim_wait
 
 def is_made(slot: CData) -> bool:
     """Has `run` made an operation in the slot? One that failed has no task."""
-    return bool(slot.base.task) or slot.base.context.state == STATE_COMPLETE
+    base = slot[0].base
+    return bool(base.task) or base.context.state == STATE_COMPLETE
 
 
 def outcome(slot: CData) -> int:
     """What `run` would say of an operation, without polling it."""
-    if slot.base.context.state != STATE_COMPLETE:
+    if slot[0].base.context.state != STATE_COMPLETE:
         return RUNNING
-    result: int = slot.output.result
+    result: int = slot[0].output.result
     return result
 
 
@@ -76,7 +78,7 @@ def as_future(slot: CData) -> CData:
 
 def result_of(slot: CData) -> CData:
     """Where the result of a ``struct vdm_operation_future`` is, an ``int *``."""
-    return ffi.cast("int *", ffi.addressof(slot, "output", "result"))
+    return ffi.cast("int *", ffi.addressof(slot[0], "output", "result"))
 
 
 def new_chain(links: Sequence[tuple[CData, CData]]) -> CData:

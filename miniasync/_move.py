@@ -99,7 +99,7 @@ class Move(Flight):
 
     def release(self) -> None:
         """Make it idle again, if it is that in C: a chain ended before it."""
-        if self.slot.base.context.state != _ffi.STATE_IDLE:
+        if self.slot[0].base.context.state != _ffi.STATE_IDLE:
             return
         lib.vdm_operation_release(self.slot)
         self.slot = None

@@ -114,7 +114,7 @@ class TestDropped:
         dst = bytearray(5)
         future = gate.mover.memcpy(dst, b"12345").start()
         gate.wait_entered()
-        base = ffi.addressof(future._flight.slot, "base")
+        base = ffi.addressof(future._flight.slot[0], "base")
         gate.open()
         while lib.future_poll(base, ffi.NULL) != lib.FUTURE_STATE_COMPLETE:
             pass
