@@ -44,7 +44,8 @@ set(MINIASYNC_SOURCES
   request.c
   runtime.c
   settings.c
-  workers.c)
+  workers.c
+  workers_life.c)
 set(MINIASYNC_DML_NEEDS
   cputopo.c
   engine.c

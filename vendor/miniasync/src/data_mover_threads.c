@@ -3,7 +3,7 @@
  * data_mover_threads.c -- the mover with worker threads
  *
  * What is where: operation.c has the design of completion and wake-up,
- * workers.c the queue and the threads, fork.c what happens at a fork.
+ * workers.c the queue and who executes, fork.c what happens at a fork.
  */
 
 #include "libminiasync/data_mover_threads.h"

@@ -73,4 +73,20 @@ bool ma__workers_help(struct ma__workers *workers, struct ma__op *op,
  */
 void ma__workers_adopt(struct ma__workers *workers, struct ma__op *op);
 
+/*
+ * Between workers.c and workers_life.c.
+ */
+
+/* How long an idle worker looks for work before it sleeps, at least; ns. */
+#define MA__WORKER_SPIN_LEAST 500
+
+/* What the thread of a worker does; the argument is the worker. */
+void *ma__worker_main(void *worker);
+
+/* Wakes a worker that was taken off the list of idle ones; NULL is none. */
+void ma__worker_wake(struct ma__worker *worker);
+
+/* Drops a reference; the last one frees what the threads have left. */
+void ma__workers_unref(struct ma__workers *workers);
+
 #endif /* MA_WORKERS_H */
