@@ -4,6 +4,8 @@
 #ifndef MA_OS_H
 #define MA_OS_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "parse.h"
@@ -23,6 +25,23 @@ int ma__os_signal_fds(int fds[2]);
 
 /* Prepares the calling thread to be a worker: its name, its scheduling. */
 void ma__os_enter_worker(void);
+
+/* Where a thread might run, in the system's own form, and where not for now. */
+struct ma__os_kept_off {
+	unsigned long allowed[1024 / 8 / sizeof(unsigned long)];
+	int processor;
+};
+
+/*
+ * Keeps a thread that sleeps off the processor which the calling thread runs on,
+ * so that it runs beside it when woken, before other threads there if need be.
+ * False if nothing was changed: there is no other processor, or the system does
+ * not offer this.
+ */
+bool ma__os_keep_off(pthread_t thread, struct ma__os_kept_off *from);
+
+/* Ends that for the calling thread, if nobody has changed it since. */
+void ma__os_let_on(const struct ma__os_kept_off *from);
 
 /*
  * The environment variable `name`; NULL if it is not set, or may not be trusted

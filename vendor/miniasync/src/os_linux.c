@@ -114,19 +114,68 @@ ma__os_signal_fds(int fds[2])
 	return fds[0] < 0 ? errno : 0;
 }
 
-void
-ma__os_enter_worker(void)
+/*
+ * A batch thread does not pre-empt the thread that wakes it. Without this, the
+ * caller of the poll that starts an operation is often kept off its processor for
+ * the length of the whole copy. If the system refuses, the worker works all the
+ * same.
+ */
+static void
+set_policy(pthread_t worker, int policy)
 {
 	const struct sched_param param = {.sched_priority = 0};
 
+	pthread_setschedparam(worker, policy, &param);
+}
+
+void
+ma__os_enter_worker(void)
+{
 	pthread_setname_np(pthread_self(), "miniasync");
-	/*
-	 * A batch thread does not pre-empt the thread that wakes it. Without
-	 * this, the caller of the poll that starts an operation is often kept
-	 * off its processor for the length of the whole copy. If the system
-	 * refuses, the worker works all the same.
-	 */
-	pthread_setschedparam(pthread_self(), SCHED_BATCH, &param);
+	set_policy(pthread_self(), SCHED_BATCH);
+}
+
+_Static_assert(sizeof(((struct ma__os_kept_off *)NULL)->allowed) ==
+		sizeof(cpu_set_t),
+	"the system's set of processors has another size");
+
+/* Systems with more processors than a cpu_set_t holds refuse: nothing is done. */
+bool
+ma__os_keep_off(pthread_t thread, struct ma__os_kept_off *from)
+{
+	const int here = sched_getcpu();
+	cpu_set_t set;
+
+	if (here < 0 || here >= CPU_SETSIZE ||
+		pthread_getaffinity_np(thread, sizeof(set), &set) != 0 ||
+		!CPU_ISSET(here, &set))
+		return false;
+	memcpy(from->allowed, &set, sizeof(set));
+	from->processor = here;
+	CPU_CLR(here, &set);
+	if (CPU_COUNT(&set) == 0 ||
+		pthread_setaffinity_np(thread, sizeof(set), &set) != 0)
+		return false;
+	/* Somebody else's thread it may pre-empt. */
+	set_policy(thread, SCHED_OTHER);
+	return true;
+}
+
+void
+ma__os_let_on(const struct ma__os_kept_off *from)
+{
+	cpu_set_t before;
+	cpu_set_t expected;
+	cpu_set_t now;
+
+	set_policy(pthread_self(), SCHED_BATCH);
+	memcpy(&before, from->allowed, sizeof(before));
+	expected = before;
+	CPU_CLR(from->processor, &expected);
+	/* What somebody has chosen in the meantime stays. */
+	if (pthread_getaffinity_np(pthread_self(), sizeof(now), &now) == 0 &&
+		CPU_EQUAL(&now, &expected))
+		pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 }
 
 const char *

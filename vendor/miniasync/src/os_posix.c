@@ -46,6 +46,20 @@ ma__os_enter_worker(void)
 {
 }
 
+bool
+ma__os_keep_off(pthread_t thread, struct ma__os_kept_off *from)
+{
+	(void)thread;
+	(void)from;
+	return false;
+}
+
+void
+ma__os_let_on(const struct ma__os_kept_off *from)
+{
+	(void)from;
+}
+
 const char *
 ma__os_env(const char *name)
 {

@@ -95,6 +95,14 @@
  *   helps with, round by round. Owing holds a reference to the workers, since
  *   the mover may be deleted in between.
  *
+ *   Where a woken worker runs is the system's choice, and some choose the
+ *   processor of who wakes it, though others are idle (Linux in virtual machines,
+ *   where a halted processor looks taken). It would begin when the thread that
+ *   started the operation sleeps or has used its time up, milliseconds later. So
+ *   a worker that sleeps is kept off the processor of who wakes it, which goes on
+ *   there, if there is more to do than a wake across processors takes. It may
+ *   run there again from when it has woken.
+ *
  *   How long a program's function takes is measured, one call in 16 while it is
  *   quick.
  *
@@ -132,6 +140,26 @@ first_ready(const struct ma__workers *workers)
 	return op;
 }
 
+/* From so many bytes on a worker is to run beside who wakes it. */
+#define ELSEWHERE_MIN ((size_t)1 << 20)
+
+/*
+ * Takes care, under the lock, that a worker which is about to be woken runs beside
+ * this thread, if what is queued is worth it.
+ */
+static void
+send_elsewhere(struct ma__workers *workers, const struct ma__op *ready,
+	struct ma__worker *worker)
+{
+	/* An operation that is cut for nobody else has no weight. */
+	const size_t rest = ready->request.n - ready->pieces.taken;
+
+	if (worker->asleep &&
+		(workers->load >= ELSEWHERE_MIN || rest >= ELSEWHERE_MIN))
+		worker->kept_off =
+			ma__os_keep_off(worker->thread, &worker->kept_off_from);
+}
+
 /* Is it worth one more executor, with so many at work or about to be? */
 static bool
 worth_another(const struct ma__workers *workers, size_t executors)
@@ -149,11 +177,16 @@ summon(struct ma__workers *workers, size_t more)
 {
 	struct ma__worker *const worker = workers->idle;
 	const size_t executors = workers->awake + workers->helping + more;
+	const struct ma__op *ready;
 
-	if (worker == NULL || first_ready(workers) == NULL ||
+	if (worker == NULL)
+		return NULL;
+	ready = first_ready(workers);
+	if (ready == NULL ||
 		(workers->awake > workers->inside &&
 			!worth_another(workers, executors)))
 		return NULL;
+	send_elsewhere(workers, ready, worker);
 	workers->idle = worker->next;
 	workers->awake++;
 	/* Relaxed: it takes the lock before it does anything. */
@@ -309,9 +342,14 @@ be_idle(struct ma__worker *self)
 		return;
 	atomic_fetch_sub_explicit(&ma__workers_running, 1,
 		memory_order_relaxed);
+	self->asleep = true;
 	do
 		pthread_cond_wait(&self->wanted, &workers->lock);
 	while (atomic_load_explicit(&self->idle, memory_order_relaxed));
+	self->asleep = false;
+	if (self->kept_off)
+		ma__os_let_on(&self->kept_off_from);
+	self->kept_off = false;
 	atomic_fetch_add_explicit(&ma__workers_running, 1,
 		memory_order_relaxed);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "fork.h"
+#include "os.h"
 #include "pool.h"
 
 struct ma__worker {
@@ -17,6 +18,9 @@ struct ma__worker {
 	struct ma__worker *next; /* in the list of idle ones */
 	atomic_bool idle; /* in that list; changed under the lock */
 	bool inside; /* a function of the program, or a waker */
+	bool asleep; /* idle, and not looking; under the lock */
+	bool kept_off; /* a processor until it has woken; under the lock */
+	struct ma__os_kept_off kept_off_from;
 	uint32_t spin; /* its own; see spin.h */
 };
 

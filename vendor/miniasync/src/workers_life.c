@@ -120,6 +120,8 @@ init_threads(struct ma__workers *workers)
 		worker->next = NULL;
 		atomic_init(&worker->idle, false);
 		worker->inside = false;
+		worker->asleep = false;
+		worker->kept_off = false;
 		worker->spin = MA__WORKER_SPIN_LEAST;
 	}
 	return 0;
