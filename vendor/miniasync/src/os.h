@@ -26,22 +26,27 @@ int ma__os_signal_fds(int fds[2]);
 /* Prepares the calling thread to be a worker: its name, its scheduling. */
 void ma__os_enter_worker(void);
 
-/* Where a thread might run, in the system's own form, and where not for now. */
+/* Where a thread might run, in the system's own form, and where it may now. */
 struct ma__os_kept_off {
-	unsigned long allowed[1024 / 8 / sizeof(unsigned long)];
-	int processor;
+	unsigned long before[1024 / 8 / sizeof(unsigned long)];
+	unsigned long now[1024 / 8 / sizeof(unsigned long)];
 };
+
+/* The number of the processor that the calling thread runs on, -1: not known. */
+int ma__os_processor(void);
 
 /*
  * Keeps a thread that sleeps off the processor which the calling thread runs on,
  * so that it runs beside it when woken, before other threads there if need be.
- * False if nothing was changed: there is no other processor, or the system does
- * not offer this.
+ * `busy`, if not -1, is another processor that is to be left alone. If there is
+ * none but these two, it runs on that one, but not before others. False if
+ * nothing was changed: there is no other processor, or the system does not offer
+ * this.
  */
-bool ma__os_keep_off(pthread_t thread, struct ma__os_kept_off *from);
+bool ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off);
 
 /* Ends that for the calling thread, if nobody has changed it since. */
-void ma__os_let_on(const struct ma__os_kept_off *from);
+void ma__os_let_on(const struct ma__os_kept_off *off);
 
 /*
  * The environment variable `name`; NULL if it is not set, or may not be trusted

@@ -135,47 +135,61 @@ ma__os_enter_worker(void)
 	set_policy(pthread_self(), SCHED_BATCH);
 }
 
-_Static_assert(sizeof(((struct ma__os_kept_off *)NULL)->allowed) ==
+_Static_assert(sizeof(((struct ma__os_kept_off *)NULL)->before) ==
 		sizeof(cpu_set_t),
 	"the system's set of processors has another size");
 
-/* Systems with more processors than a cpu_set_t holds refuse: nothing is done. */
-bool
-ma__os_keep_off(pthread_t thread, struct ma__os_kept_off *from)
+int
+ma__os_processor(void)
 {
 	const int here = sched_getcpu();
+
+	return here < CPU_SETSIZE ? here : -1;
+}
+
+/* Takes a processor out of a set, if it is in it and not the only one. */
+static bool
+take_out(cpu_set_t *set, int processor)
+{
+	if (processor < 0 || !CPU_ISSET(processor, set) || CPU_COUNT(set) == 1)
+		return false;
+	CPU_CLR(processor, set);
+	return true;
+}
+
+/* Systems with more processors than a cpu_set_t holds refuse: nothing is done. */
+bool
+ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off)
+{
 	cpu_set_t set;
 
-	if (here < 0 || here >= CPU_SETSIZE ||
-		pthread_getaffinity_np(thread, sizeof(set), &set) != 0 ||
-		!CPU_ISSET(here, &set))
+	if (pthread_getaffinity_np(thread, sizeof(set), &set) != 0)
 		return false;
-	memcpy(from->allowed, &set, sizeof(set));
-	from->processor = here;
-	CPU_CLR(here, &set);
-	if (CPU_COUNT(&set) == 0 ||
-		pthread_setaffinity_np(thread, sizeof(set), &set) != 0)
+	memcpy(off->before, &set, sizeof(set));
+	if (!take_out(&set, ma__os_processor()))
 		return false;
+	take_out(&set, busy);
+	if (pthread_setaffinity_np(thread, sizeof(set), &set) != 0)
+		return false;
+	memcpy(off->now, &set, sizeof(set));
 	/* Somebody else's thread it may pre-empt. */
-	set_policy(thread, SCHED_OTHER);
+	if (busy < 0 || !CPU_ISSET(busy, &set))
+		set_policy(thread, SCHED_OTHER);
 	return true;
 }
 
 void
-ma__os_let_on(const struct ma__os_kept_off *from)
+ma__os_let_on(const struct ma__os_kept_off *off)
 {
-	cpu_set_t before;
-	cpu_set_t expected;
-	cpu_set_t now;
+	cpu_set_t set;
 
 	set_policy(pthread_self(), SCHED_BATCH);
-	memcpy(&before, from->allowed, sizeof(before));
-	expected = before;
-	CPU_CLR(from->processor, &expected);
 	/* What somebody has chosen in the meantime stays. */
-	if (pthread_getaffinity_np(pthread_self(), sizeof(now), &now) == 0 &&
-		CPU_EQUAL(&now, &expected))
-		pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
+	if (pthread_getaffinity_np(pthread_self(), sizeof(set), &set) != 0 ||
+		memcmp(&set, off->now, sizeof(set)) != 0)
+		return;
+	memcpy(&set, off->before, sizeof(set));
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
 const char *

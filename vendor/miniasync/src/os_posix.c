@@ -46,18 +46,25 @@ ma__os_enter_worker(void)
 {
 }
 
+int
+ma__os_processor(void)
+{
+	return -1;
+}
+
 bool
-ma__os_keep_off(pthread_t thread, struct ma__os_kept_off *from)
+ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off)
 {
 	(void)thread;
-	(void)from;
+	(void)busy;
+	(void)off;
 	return false;
 }
 
 void
-ma__os_let_on(const struct ma__os_kept_off *from)
+ma__os_let_on(const struct ma__os_kept_off *off)
 {
-	(void)from;
+	(void)off;
 }
 
 const char *

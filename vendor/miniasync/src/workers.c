@@ -101,7 +101,10 @@
  *   started the operation sleeps or has used its time up, milliseconds later. So
  *   a worker that sleeps is kept off the processor of who wakes it, which goes on
  *   there, if there is more to do than a wake across processors takes. It may
- *   run there again from when it has woken.
+ *   run there again from when it has woken. A worker that another one wakes is
+ *   kept off the processors of both that one and the thread which has started
+ *   the operation: that may be computing. If there is no third processor it may
+ *   have the starter's when that sleeps.
  *
  *   How long a program's function takes is measured, one call in 16 while it is
  *   quick.
@@ -149,7 +152,7 @@ first_ready(const struct ma__workers *workers)
  */
 static void
 send_elsewhere(struct ma__workers *workers, const struct ma__op *ready,
-	struct ma__worker *worker)
+	struct ma__worker *worker, int busy)
 {
 	/* An operation that is cut for nobody else has no weight. */
 	const size_t rest = ready->request.n - ready->pieces.taken;
@@ -157,7 +160,7 @@ send_elsewhere(struct ma__workers *workers, const struct ma__op *ready,
 	if (worker->asleep &&
 		(workers->load >= ELSEWHERE_MIN || rest >= ELSEWHERE_MIN))
 		worker->kept_off =
-			ma__os_keep_off(worker->thread, &worker->kept_off_from);
+			ma__os_keep_off(worker->thread, busy, &worker->off);
 }
 
 /* Is it worth one more executor, with so many at work or about to be? */
@@ -170,10 +173,11 @@ worth_another(const struct ma__workers *workers, size_t executors)
 
 /*
  * Takes an idle worker off the list, under the lock, if (I) or the load wants one:
- * it is to be woken after unlocking. `more` executors are about to begin.
+ * it is to be woken after unlocking. `more` executors are about to begin. `busy` is a
+ * processor, beside this one, that is in use, or -1.
  */
 static struct ma__worker *
-summon(struct ma__workers *workers, size_t more)
+summon(struct ma__workers *workers, size_t more, int busy)
 {
 	struct ma__worker *const worker = workers->idle;
 	const size_t executors = workers->awake + workers->helping + more;
@@ -186,7 +190,7 @@ summon(struct ma__workers *workers, size_t more)
 		(workers->awake > workers->inside &&
 			!worth_another(workers, executors)))
 		return NULL;
-	send_elsewhere(workers, ready, worker);
+	send_elsewhere(workers, ready, worker, busy);
 	workers->idle = worker->next;
 	workers->awake++;
 	/* Relaxed: it takes the lock before it does anything. */
@@ -277,7 +281,7 @@ worker_blocks(void *arg)
 	pthread_mutex_lock(&workers->lock);
 	workers->inside += !self->inside;
 	self->inside = true;
-	other = summon(workers, 0);
+	other = summon(workers, 0, workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(other);
 }
@@ -293,7 +297,7 @@ work(struct ma__worker *self, struct ma__op *op)
 	ma__pool_hold(op);
 	self->inside = op->function;
 	workers->inside += self->inside;
-	other = summon(workers, 0);
+	other = summon(workers, 0, workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 
 	ma__worker_wake(other);
@@ -348,7 +352,7 @@ be_idle(struct ma__worker *self)
 	while (atomic_load_explicit(&self->idle, memory_order_relaxed));
 	self->asleep = false;
 	if (self->kept_off)
-		ma__os_let_on(&self->kept_off_from);
+		ma__os_let_on(&self->off);
 	self->kept_off = false;
 	atomic_fetch_add_explicit(&ma__workers_running, 1,
 		memory_order_relaxed);
@@ -398,7 +402,7 @@ settle(void *arg)
 	struct ma__worker *worker;
 
 	pthread_mutex_lock(&workers->lock);
-	worker = summon(workers, 0);
+	worker = summon(workers, 0, -1);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 	ma__workers_unref(workers);
@@ -427,8 +431,10 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 
 	pthread_mutex_lock(&workers->lock);
 	append(workers, op);
+	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
+		workers->starter = ma__os_processor();
 	if (!owes || worth_another(workers, workers->awake + 1))
-		worker = summon(workers, helper != NULL);
+		worker = summon(workers, helper != NULL, -1);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 }
@@ -463,7 +469,7 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 	give_back(op, piece);
 	/* It may be ready only now, and no worker have stayed for it. */
 	if (restore)
-		worker = summon(workers, 1);
+		worker = summon(workers, 1, -1);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 	return true;

@@ -20,7 +20,7 @@ struct ma__worker {
 	bool inside; /* a function of the program, or a waker */
 	bool asleep; /* idle, and not looking; under the lock */
 	bool kept_off; /* a processor until it has woken; under the lock */
-	struct ma__os_kept_off kept_off_from;
+	struct ma__os_kept_off off;
 	uint32_t spin; /* its own; see spin.h */
 };
 
@@ -36,6 +36,7 @@ struct ma__workers {
 	struct ma__op *first; /* the queue */
 	struct ma__op *last;
 	size_t load; /* what of their weight is not taken */
+	int starter; /* the processor of who queued last, -1: not known */
 	struct ma__worker *idle;
 	size_t awake; /* workers that are not idle */
 	size_t inside; /* of these, who may be long about it */

@@ -169,6 +169,7 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	workers->first = NULL;
 	workers->last = NULL;
 	workers->load = 0;
+	workers->starter = -1;
 	workers->idle = NULL;
 	workers->awake = count;
 	workers->inside = 0;

@@ -16,76 +16,25 @@
 #include "os.h"
 #include "waiters.h"
 
-enum { MANY = 64 };
+enum { THREADS = 4, WANTS = 8 };
 
-/* What was wanted, in order; written by one thread at a time. */
-static struct {
+/* What is wanted of one thread, in order. */
+struct wants {
 	pthread_t thread;
-	cpu_set_t set; /* empty: a policy */
-	int policy;
-} wants[MANY];
-static atomic_int nwants;
+	int count;
+	cpu_set_t sets[WANTS]; /* empty: a policy */
+	int policies[WANTS];
+};
 
-static int here; /* the processor of whoever asks */
-static cpu_set_t allowed; /* of any thread */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct wants wants[THREADS]; /* in the order in which they turn up */
+static int nthreads;
+static cpu_set_t machine; /* the processors */
+static int here; /* the one of the thread that runs the test */
+static int beside; /* that of all others */
+static pthread_t tester;
 static int get_error;
 static int set_error;
-
-static int
-note_want(pthread_t thread, const cpu_set_t *set, int policy)
-{
-	const int at = atomic_load(&nwants);
-
-	CHECK(at < MANY);
-	wants[at].thread = thread;
-	wants[at].policy = policy;
-	CPU_ZERO(&wants[at].set);
-	if (set != NULL)
-		wants[at].set = *set;
-	atomic_store(&nwants, at + 1);
-	return 0;
-}
-
-int __wrap_sched_getcpu(void);
-int
-__wrap_sched_getcpu(void)
-{
-	return here;
-}
-
-int __wrap_pthread_getaffinity_np(pthread_t thread, size_t size,
-	cpu_set_t *set);
-int
-__wrap_pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set)
-{
-	(void)thread;
-	CHECK_INT(size, sizeof(*set));
-	*set = allowed;
-	return get_error;
-}
-
-int __wrap_pthread_setaffinity_np(pthread_t thread, size_t size,
-	const cpu_set_t *set);
-int
-__wrap_pthread_setaffinity_np(pthread_t thread, size_t size,
-	const cpu_set_t *set)
-{
-	CHECK_INT(size, sizeof(*set));
-	if (set_error != 0)
-		return set_error;
-	allowed = *set;
-	return note_want(thread, set, -1);
-}
-
-int __wrap_pthread_setschedparam(pthread_t thread, int policy,
-	const struct sched_param *param);
-int
-__wrap_pthread_setschedparam(pthread_t thread, int policy,
-	const struct sched_param *param)
-{
-	CHECK_INT(param->sched_priority, 0);
-	return note_want(thread, NULL, policy);
-}
 
 static cpu_set_t
 set_of(unsigned bits)
@@ -100,45 +49,160 @@ set_of(unsigned bits)
 }
 
 static void
-check_set(int at, unsigned bits)
+a_machine(unsigned bits, int processor)
+{
+	machine = set_of(bits);
+	here = processor;
+	beside = 1;
+	tester = pthread_self();
+	get_error = 0;
+	set_error = 0;
+	pthread_mutex_lock(&lock);
+	nthreads = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+note_want(pthread_t thread, cpu_set_t set, int policy)
+{
+	struct wants *of = wants;
+
+	pthread_mutex_lock(&lock);
+	while (of < wants + nthreads && !pthread_equal(of->thread, thread))
+		of++;
+	if (of == wants + nthreads) {
+		CHECK(nthreads++ < THREADS);
+		of->thread = thread;
+		of->count = 0;
+	}
+	CHECK(of->count < WANTS);
+	of->sets[of->count] = set;
+	of->policies[of->count++] = policy;
+	pthread_mutex_unlock(&lock);
+}
+
+/* Where the thread may run: what was wanted last, or anywhere. */
+static cpu_set_t
+allowed(pthread_t thread)
+{
+	cpu_set_t set = machine;
+
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < nthreads; i++)
+		for (int j = 0; j < wants[i].count; j++)
+			if (pthread_equal(wants[i].thread, thread) &&
+				CPU_COUNT(&wants[i].sets[j]) != 0)
+				set = wants[i].sets[j];
+	pthread_mutex_unlock(&lock);
+	return set;
+}
+
+int __wrap_sched_getcpu(void);
+int
+__wrap_sched_getcpu(void)
+{
+	return pthread_equal(pthread_self(), tester) ? here : beside;
+}
+
+int __wrap_pthread_getaffinity_np(pthread_t thread, size_t size,
+	cpu_set_t *set);
+int
+__wrap_pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *set)
+{
+	CHECK_INT(size, sizeof(*set));
+	*set = allowed(thread);
+	return get_error;
+}
+
+int __wrap_pthread_setaffinity_np(pthread_t thread, size_t size,
+	const cpu_set_t *set);
+int
+__wrap_pthread_setaffinity_np(pthread_t thread, size_t size,
+	const cpu_set_t *set)
+{
+	CHECK_INT(size, sizeof(*set));
+	if (set_error == 0)
+		note_want(thread, *set, -1);
+	return set_error;
+}
+
+int __wrap_pthread_setschedparam(pthread_t thread, int policy,
+	const struct sched_param *param);
+int
+__wrap_pthread_setschedparam(pthread_t thread, int policy,
+	const struct sched_param *param)
+{
+	CHECK_INT(param->sched_priority, 0);
+	note_want(thread, set_of(0), policy);
+	return 0;
+}
+
+static void
+check_set(const struct wants *of, int at, unsigned bits)
 {
 	const cpu_set_t set = set_of(bits);
 
-	CHECK(at < atomic_load(&nwants));
-	CHECK(CPU_EQUAL(&wants[at].set, &set));
+	CHECK(at < of->count);
+	CHECK(CPU_EQUAL(&of->sets[at], &set));
 }
 
 static void
-check_policy(int at, int policy)
+check_policy(const struct wants *of, int at, int policy)
 {
-	check_set(at, 0);
-	CHECK_INT(wants[at].policy, policy);
+	check_set(of, at, 0);
+	CHECK_INT(of->policies[at], policy);
 }
 
+/* Kept to some processors, urgently, and then let on to all. */
 static void
-a_machine(unsigned bits, int processor)
+check_wants(const struct wants *of, unsigned some, unsigned all)
 {
-	allowed = set_of(bits);
-	here = processor;
-	get_error = 0;
-	set_error = 0;
-	atomic_store(&nwants, 0);
+	CHECK_INT(of->count, 4);
+	check_set(of, 0, some);
+	check_policy(of, 1, SCHED_OTHER);
+	check_policy(of, 2, SCHED_BATCH);
+	check_set(of, 3, all);
 }
 
 static void
 kept_off_and_let_on(void)
 {
-	struct ma__os_kept_off from;
+	struct ma__os_kept_off off;
 
 	a_machine(0x27, 1);
-	CHECK(ma__os_keep_off(pthread_self(), &from));
-	CHECK_INT(atomic_load(&nwants), 2);
-	check_set(0, 0x25);
-	check_policy(1, SCHED_OTHER);
-	ma__os_let_on(&from);
-	CHECK_INT(atomic_load(&nwants), 4);
-	check_policy(2, SCHED_BATCH);
-	check_set(3, 0x27);
+	CHECK(ma__os_keep_off(pthread_self(), -1, &off));
+	ma__os_let_on(&off);
+	check_wants(&wants[0], 0x25, 0x27);
+}
+
+/* Another one is busy: it is left alone, or if need be waited for. */
+static void
+kept_off_what_is_busy(void)
+{
+	struct ma__os_kept_off off;
+
+	a_machine(0x27, 1);
+	CHECK(ma__os_keep_off(pthread_self(), 5, &off));
+	ma__os_let_on(&off);
+	check_wants(&wants[0], 0x05, 0x27);
+
+	a_machine(0x27, 1); /* this very one */
+	CHECK(ma__os_keep_off(pthread_self(), 1, &off));
+	ma__os_let_on(&off);
+	check_wants(&wants[0], 0x25, 0x27);
+
+	a_machine(0x27, 1); /* one that it may not use */
+	CHECK(ma__os_keep_off(pthread_self(), 3, &off));
+	ma__os_let_on(&off);
+	check_wants(&wants[0], 0x25, 0x27);
+
+	a_machine(0x3, 1);
+	CHECK(ma__os_keep_off(pthread_self(), 0, &off));
+	ma__os_let_on(&off);
+	CHECK_INT(wants[0].count, 3);
+	check_set(&wants[0], 0, 0x1);
+	check_policy(&wants[0], 1, SCHED_BATCH);
+	check_set(&wants[0], 2, 0x3);
 }
 
 /* Somebody else gives the thread other processors in between: they stay. */
@@ -146,85 +210,77 @@ static void
 what_others_choose_stays(void)
 {
 	static const unsigned chosen[] = {0x2, 0x4, 0x26, 0x27, 0x65};
-	struct ma__os_kept_off from;
+	struct ma__os_kept_off off;
 
-	for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
+	for (size_t i = 0; i < T_COUNT(chosen); i++) {
 		a_machine(0x27, 1);
-		CHECK(ma__os_keep_off(pthread_self(), &from));
-		allowed = set_of(chosen[i]);
-		ma__os_let_on(&from);
-		CHECK_INT(atomic_load(&nwants), 3);
-		check_policy(2, SCHED_BATCH);
+		CHECK(ma__os_keep_off(pthread_self(), -1, &off));
+		note_want(pthread_self(), set_of(chosen[i]), -1);
+		ma__os_let_on(&off);
+		CHECK_INT(wants[0].count, 4);
+		check_policy(&wants[0], 3, SCHED_BATCH);
 	}
 	a_machine(0x27, 1);
-	CHECK(ma__os_keep_off(pthread_self(), &from));
+	CHECK(ma__os_keep_off(pthread_self(), -1, &off));
 	get_error = EPERM;
-	ma__os_let_on(&from);
-	CHECK_INT(atomic_load(&nwants), 3);
+	ma__os_let_on(&off);
+	CHECK_INT(wants[0].count, 3);
 }
 
 static void
 nothing_to_do(void)
 {
-	struct ma__os_kept_off from;
+	struct ma__os_kept_off off;
 
 	a_machine(0x2, 1); /* the only one */
-	CHECK(!ma__os_keep_off(pthread_self(), &from));
+	CHECK(!ma__os_keep_off(pthread_self(), 0, &off));
 	a_machine(0x5, 1); /* not allowed there as it is */
-	CHECK(!ma__os_keep_off(pthread_self(), &from));
+	CHECK(!ma__os_keep_off(pthread_self(), 2, &off));
 	a_machine(0x7, -1); /* nobody knows which */
-	CHECK(!ma__os_keep_off(pthread_self(), &from));
+	CHECK(!ma__os_keep_off(pthread_self(), -1, &off));
 	a_machine(0x7, CPU_SETSIZE);
-	CHECK(!ma__os_keep_off(pthread_self(), &from));
+	CHECK(!ma__os_keep_off(pthread_self(), -1, &off));
 	a_machine(0x7, 1);
 	get_error = EINVAL; /* of a system with more than fit into the set */
-	CHECK(!ma__os_keep_off(pthread_self(), &from));
+	CHECK(!ma__os_keep_off(pthread_self(), -1, &off));
 	get_error = 0;
 	set_error = EPERM;
-	CHECK(!ma__os_keep_off(pthread_self(), &from));
-	CHECK_INT(atomic_load(&nwants), 0);
+	CHECK(!ma__os_keep_off(pthread_self(), -1, &off));
+	CHECK_INT(nthreads, 0);
 }
 
-static unsigned char dst[9 << 20];
+static unsigned char dst[16 << 20];
 static unsigned char src[sizeof(dst) + (1 << 20)];
 
-/* A mover of one worker, which sleeps. */
+/* A mover whose workers sleep, on a machine of three processors. */
 static struct data_mover_threads *
-new_sleeping_mover(void)
+new_sleeping_mover(size_t count)
 {
 	struct data_mover_threads *m =
-		data_mover_threads_new(1, 1, FUTURE_NOTIFIER_WAKER);
+		data_mover_threads_new(count, 1, FUTURE_NOTIFIER_WAKER);
 
 	CHECK(m != NULL);
 	while (atomic_load(&ma__workers_running) != 0)
 		sched_yield();
-	a_machine(0x3, 0);
+	a_machine(0x7, 0);
 	return m;
 }
 
-/* The worker was kept off, and what followed ended that; nothing else. */
+/* One worker was kept off, and then let on; nothing else. */
 static void
 check_beside(struct data_mover_threads *m)
 {
-	pthread_t worker;
-
 	data_mover_threads_delete(m);
-	CHECK_INT(atomic_load(&nwants), 4);
-	worker = wants[0].thread;
-	CHECK(!pthread_equal(worker, pthread_self()));
-	for (int i = 1; i < 4; i++)
-		CHECK(pthread_equal(wants[i].thread, worker));
-	check_set(0, 0x2);
-	check_policy(1, SCHED_OTHER);
-	check_policy(2, SCHED_BATCH);
-	check_set(3, 0x3);
+	CHECK_INT(nthreads, 1);
+	CHECK(!pthread_equal(wants[0].thread, pthread_self()));
+	check_wants(&wants[0], 0x6, 0x7);
 }
 
 static void
 check_anywhere(struct data_mover_threads *m)
 {
 	data_mover_threads_delete(m);
-	CHECK_INT(atomic_load(&nwants), 0);
+	CHECK_INT(nthreads, 0);
 }
 
 static void
@@ -237,23 +293,24 @@ start_and_poll_out(struct vdm_operation_future fut)
 static void
 large_ones_that_are_started(void)
 {
-	struct data_mover_threads *m = new_sleeping_mover();
+	struct data_mover_threads *m = new_sleeping_mover(1);
 	struct vdm *vdm = data_mover_threads_get_vdm(m);
 
 	start_and_poll_out(vdm_memcpy(vdm, dst, src, 1 << 20, 0));
 	check_beside(m);
 
 	/* one that is executed piece by piece, in order */
-	m = new_sleeping_mover();
+	m = new_sleeping_mover(1);
 	vdm = data_mover_threads_get_vdm(m);
 	start_and_poll_out(vdm_memmove(vdm, src + 64, src, 2 << 20, 0));
 	check_beside(m);
 }
 
+/* Who waits works, too, so that one worker more is enough. */
 static void
 large_ones_that_are_helped_with(void)
 {
-	struct data_mover_threads *m = new_sleeping_mover();
+	struct data_mover_threads *m = new_sleeping_mover(1);
 	struct vdm *vdm = data_mover_threads_get_vdm(m);
 	struct runtime *r = new_runtime();
 	struct vdm_operation_future fut =
@@ -262,6 +319,24 @@ large_ones_that_are_helped_with(void)
 	runtime_wait(r, FUTURE_AS_RUNNABLE(&fut));
 	runtime_delete(r);
 	check_beside(m);
+}
+
+/* The second worker leaves alone the processor of who started the copy. */
+static void
+workers_that_workers_wake(void)
+{
+	struct data_mover_threads *m = new_sleeping_mover(2);
+
+	start_and_poll_out(vdm_memcpy(data_mover_threads_get_vdm(m), dst, src,
+		sizeof(dst), 0));
+	if (ma__waiters_cpus() == 1) {
+		check_beside(m); /* no second one */
+		return;
+	}
+	data_mover_threads_delete(m);
+	CHECK_INT(nthreads, 2);
+	check_wants(&wants[0], 0x6, 0x7);
+	check_wants(&wants[1], 0x4, 0x7);
 }
 
 static void *
@@ -275,7 +350,7 @@ slow_memcpy(void *to, const void *from, size_t n, unsigned flags)
 static void
 functions_that_are_not_known(void)
 {
-	struct data_mover_threads *m = new_sleeping_mover();
+	struct data_mover_threads *m = new_sleeping_mover(1);
 
 	data_mover_threads_set_memcpy_fn(m, slow_memcpy);
 	start_and_poll_out(vdm_memcpy(data_mover_threads_get_vdm(m), dst, src,
@@ -287,7 +362,7 @@ functions_that_are_not_known(void)
 static void
 if_the_system_refuses(void)
 {
-	struct data_mover_threads *m = new_sleeping_mover();
+	struct data_mover_threads *m = new_sleeping_mover(1);
 
 	set_error = EPERM;
 	start_and_poll_out(vdm_memset(data_mover_threads_get_vdm(m), dst, 3,
@@ -300,15 +375,16 @@ if_the_system_refuses(void)
 static void
 small_ones_anywhere(void)
 {
-	struct data_mover_threads *m = new_sleeping_mover();
+	struct data_mover_threads *m = new_sleeping_mover(1);
 
 	start_and_poll_out(vdm_memcpy(data_mover_threads_get_vdm(m), dst, src,
 		(1 << 20) - 1, 0));
 	check_anywhere(m);
 }
 
-T_MAIN(T_CASE(kept_off_and_let_on), T_CASE(what_others_choose_stays),
-	T_CASE(nothing_to_do), T_CASE(large_ones_that_are_started),
+T_MAIN(T_CASE(kept_off_and_let_on), T_CASE(kept_off_what_is_busy),
+	T_CASE(what_others_choose_stays), T_CASE(nothing_to_do),
+	T_CASE(large_ones_that_are_started),
 	T_CASE(large_ones_that_are_helped_with),
-	T_CASE(functions_that_are_not_known), T_CASE(if_the_system_refuses),
-	T_CASE(small_ones_anywhere))
+	T_CASE(workers_that_workers_wake), T_CASE(functions_that_are_not_known),
+	T_CASE(if_the_system_refuses), T_CASE(small_ones_anywhere))
