@@ -53,6 +53,8 @@ double machine_others(const struct machine_state *before,
 /* probes.c */
 double probe_memcpy(size_t size, size_t rounds);
 double probe_futex(size_t rounds, uint64_t pause_ns);
+/* The same between two processors: the system may prefer a single one. */
+double probe_futex_apart(size_t rounds, uint64_t pause_ns);
 double probe_eventfd(size_t rounds);
 void probe_writes(double *one, double *two, uint64_t ns);
 

@@ -45,6 +45,8 @@ struct pair {
 	int fds[2];
 	size_t rounds;
 	uint64_t pause_ns;
+	bool apart; /* on different processors of `set` */
+	cpu_set_t set;
 	void (*send)(struct pair *pair, int to);
 	void (*receive)(struct pair *pair, int at);
 };
@@ -93,6 +95,20 @@ echo(void *arg)
 	return NULL;
 }
 
+/* Binds a thread to the n-th of the processors in the set. */
+static void
+bind_to(pthread_t thread, const cpu_set_t *set, int n)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, set) && n-- == 0)
+			CPU_SET(i, &one);
+	if (pthread_setaffinity_np(thread, sizeof(one), &one) != 0)
+		die("pthread_setaffinity_np");
+}
+
 /* The median of the round trips, in us. */
 static double
 round_trip(struct pair *pair)
@@ -102,6 +118,8 @@ round_trip(struct pair *pair)
 
 	if (pthread_create(&thread, NULL, echo, pair) != 0)
 		die("a thread");
+	if (pair->apart)
+		bind_to(thread, &pair->set, 1);
 	for (size_t i = 0; i < pair->rounds; i++) {
 		uint64_t start;
 
@@ -125,6 +143,28 @@ probe_futex(size_t rounds, uint64_t pause_ns)
 		.receive = futex_receive};
 
 	return round_trip(&pair);
+}
+
+double
+probe_futex_apart(size_t rounds, uint64_t pause_ns)
+{
+	struct pair pair = {.rounds = rounds,
+		.pause_ns = pause_ns,
+		.send = futex_send,
+		.receive = futex_receive,
+		.apart = true};
+	cpu_set_t set;
+	double us;
+
+	if (pthread_getaffinity_np(pthread_self(), sizeof(set), &set) != 0 ||
+		CPU_COUNT(&set) < 2)
+		return probe_futex(rounds, pause_ns);
+	pair.set = set;
+	bind_to(pthread_self(), &set, 0);
+	us = round_trip(&pair);
+	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
+		die("pthread_setaffinity_np");
+	return us;
 }
 
 double
