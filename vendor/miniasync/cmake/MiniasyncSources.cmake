@@ -45,6 +45,7 @@ set(MINIASYNC_SOURCES
   runtime.c
   settings.c
   workers.c
+  workers_idle.c
   workers_life.c)
 set(MINIASYNC_DML_NEEDS
   cputopo.c

@@ -3,8 +3,15 @@
  * spin.h -- how long a thread looks for a wake before it goes to sleep
  *
  * Going to sleep and being woken takes 10 to 60 us, so looking pays if the wake
- * comes soon. Whether it does is learnt: a budget doubles when it brought a wake
- * and is halved when it did not, between the limits that its user gives.
+ * comes soon. Whether it does is learnt: a budget doubles when looking brought a
+ * wake, or would have with the largest budget, and is halved when not, between
+ * the limits that its user gives.
+ *
+ * A worker learns from what it has slept through, too. Otherwise its budget, once
+ * small, would stay small while operations follow each other at 30 us, because
+ * they do so only as long as it sleeps: most of these 30 us is its waking up, and
+ * that of who waits. But who waits may have shared its processor. Then looking
+ * would have found nothing, and kept it from going on.
  *
  * Who looks keeps somebody else from running if there is one processor, or if as
  * many workers run as there are processors: then nobody looks.
@@ -26,11 +33,11 @@ ma__spin_allowed(void)
 		       memory_order_relaxed) < ma__waiters_cpus();
 }
 
-/* The next budget, in nanoseconds, after a spin that brought a wake or not. */
+/* The next budget, in nanoseconds, if looking pays or does not. */
 static inline uint32_t
-ma__spin_learn(uint32_t budget, bool woken, uint32_t least, uint32_t most)
+ma__spin_learn(uint32_t budget, bool pays, uint32_t least, uint32_t most)
 {
-	const uint32_t next = woken ? budget * 2 : budget / 2;
+	const uint32_t next = pays ? budget * 2 : budget / 2;
 
 	if (next < least)
 		return least;

@@ -127,10 +127,7 @@
 
 #include "clock.h"
 #include "os.h"
-#include "spin.h"
-
-/* How long an idle worker looks for work before it sleeps, at most. */
-#define SPIN_MOST 50000
+#include "waiters.h"
 
 /* The first operation that a piece can be taken of, NULL if there is none. */
 static struct ma__op *
@@ -193,6 +190,8 @@ summon(struct ma__workers *workers, size_t more, int busy)
 	send_elsewhere(workers, ready, worker, busy);
 	workers->idle = worker->next;
 	workers->awake++;
+	worker->wanted_at = ma__now();
+	worker->wanted_on = ma__os_processor();
 	/* Relaxed: it takes the lock before it does anything. */
 	atomic_store_explicit(&worker->idle, false, memory_order_relaxed);
 	return worker;
@@ -310,54 +309,6 @@ work(struct ma__worker *self, struct ma__op *op)
 	ma__pool_drop(&workers->pool, op);
 }
 
-/* Looks for a while whether somebody has taken the worker off the list. */
-static void
-look_for_work(struct ma__worker *self)
-{
-	const uint64_t until = ma__after(ma__now(), self->spin);
-	bool found;
-
-	if (!ma__spin_allowed())
-		return;
-	do {
-		future_cpu_pause();
-		found = !atomic_load_explicit(&self->idle,
-			memory_order_relaxed);
-	} while (!found && ma__now() < until);
-	self->spin = ma__spin_learn(self->spin, found, MA__WORKER_SPIN_LEAST,
-		SPIN_MOST);
-}
-
-/* Is idle until somebody wants it. With the lock held. */
-static void
-be_idle(struct ma__worker *self)
-{
-	struct ma__workers *workers = self->workers;
-
-	self->next = workers->idle;
-	workers->idle = self;
-	workers->awake--;
-	atomic_store_explicit(&self->idle, true, memory_order_relaxed);
-	pthread_mutex_unlock(&workers->lock);
-
-	look_for_work(self);
-	pthread_mutex_lock(&workers->lock);
-	if (!atomic_load_explicit(&self->idle, memory_order_relaxed))
-		return;
-	atomic_fetch_sub_explicit(&ma__workers_running, 1,
-		memory_order_relaxed);
-	self->asleep = true;
-	do
-		pthread_cond_wait(&self->wanted, &workers->lock);
-	while (atomic_load_explicit(&self->idle, memory_order_relaxed));
-	self->asleep = false;
-	if (self->kept_off)
-		ma__os_let_on(&self->off);
-	self->kept_off = false;
-	atomic_fetch_add_explicit(&ma__workers_running, 1,
-		memory_order_relaxed);
-}
-
 /* Is there one executor too many, and another worker to look at the queue? */
 static bool
 is_one_too_many(const struct ma__workers *workers)
@@ -383,7 +334,7 @@ ma__worker_main(void *arg)
 		if (op == NULL && workers->stopping)
 			break;
 		if (op == NULL || is_one_too_many(workers))
-			be_idle(self);
+			ma__worker_be_idle(self);
 		else
 			work(self, op);
 	}

@@ -22,6 +22,8 @@ struct ma__worker {
 	bool kept_off; /* a processor until it has woken; under the lock */
 	struct ma__os_kept_off off;
 	uint32_t spin; /* its own; see spin.h */
+	uint64_t wanted_at; /* when it was last taken off the list, */
+	int wanted_on; /* and the processor of who did it */
 };
 
 /* Executes bytes of an operation: the mover's choice of function. */
@@ -79,14 +81,17 @@ bool ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 void ma__workers_adopt(struct ma__workers *workers, struct ma__op *op);
 
 /*
- * Between workers.c and workers_life.c.
+ * Between workers.c, workers_life.c and workers_idle.c.
  */
-
-/* How long an idle worker looks for work before it sleeps, at least; ns. */
-#define MA__WORKER_SPIN_LEAST 500
 
 /* What the thread of a worker does; the argument is the worker. */
 void *ma__worker_main(void *worker);
+
+/*
+ * The worker is idle, that is on the list, until somebody has taken it off. With
+ * the lock held, which it gives up meanwhile.
+ */
+void ma__worker_be_idle(struct ma__worker *worker);
 
 /* Wakes a worker that was taken off the list of idle ones; NULL is none. */
 void ma__worker_wake(struct ma__worker *worker);

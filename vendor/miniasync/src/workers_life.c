@@ -122,7 +122,9 @@ init_threads(struct ma__workers *workers)
 		worker->inside = false;
 		worker->asleep = false;
 		worker->kept_off = false;
-		worker->spin = MA__WORKER_SPIN_LEAST;
+		worker->spin = 0; /* as short as it gets, to begin with */
+		worker->wanted_at = 0;
+		worker->wanted_on = -1;
 	}
 	return 0;
 }
