@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="an impression in half a minute"
     )
     bench.add_argument(
+        "--goals", action="store_true", help="only what the package is held to"
+    )
+    bench.add_argument(
         "--sizes",
         type=_argument(_sizes),
         metavar="SIZE,...",
@@ -178,6 +181,7 @@ def _bench(args: argparse.Namespace) -> None:
     from miniasync.bench import Config, run
 
     config = Config.quick() if args.quick else Config.full()
+    config = replace(config, only_goals=args.goals)
     if args.sizes is not None:
         config = replace(config, sizes=args.sizes)
     if args.seconds is not None:

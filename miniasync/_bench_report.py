@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from statistics import median, quantiles
 from typing import Any
 
 from miniasync import _console, _info
+from miniasync._bench_goals import Goal
 from miniasync._bench_timing import BenchmarkError, Row
 from miniasync._units import format_ns, format_size
 from miniasync.bench import Report
@@ -19,7 +21,8 @@ JSON_FORMAT = 1
 def print_report(report: Report) -> None:
     """Print the system and a table for each group of rows."""
     print(_info.describe(report.system))
-    print(f"two threads:  {_two_threads(report)}")
+    if report.rows:
+        print(f"two threads:  {_two_threads(report)}")
     print()
     groups = {
         "python": "From Python: one copy after another, each waited for",
@@ -39,7 +42,25 @@ def print_report(report: Report) -> None:
         else:
             columns = ["who", "size", "time", "GB/s", "x memcpy"]
             cells = [_copy_cells(row) for row in rows]
-        _console.print_table(title, columns, cells)
+        if rows:
+            _console.print_table(title, columns, cells)
+    _console.print_table(
+        "From Python: what was aimed at",
+        ["work", "figure", "goal", "", "beside"],
+        [_goal_cells(goal) for goal in report.goals],
+    )
+
+
+def _goal_cells(goal: Goal) -> list[str]:
+    sign = ">=" if goal.at_least else "<="
+    beside = ", ".join(f"{name} {value:.3g}" for name, value in goal.peers.items())
+    return [
+        goal.work,
+        f"{goal.figure:.3g} {goal.unit}",
+        f"{sign} {goal.target:.3g}",
+        "ok" if goal.ok else "SHORT",
+        beside,
+    ]
 
 
 def _copy_cells(row: Row) -> list[str]:
@@ -89,6 +110,7 @@ def as_json(report: Report) -> dict[str, object]:
         },
         "system": report.system,
         "rows": [_row_as_json(row) for row in report.rows],
+        "goals": [{**asdict(goal), "ok": goal.ok} for goal in report.goals],
     }
 
 

@@ -3,7 +3,8 @@
 
 Two kinds of rows come out of one run: Python's, for which the movers compete
 with what people use without them, and native ones, for which the C runtime is
-timed in C. How: ``_bench_timing.py``.
+timed in C. How: ``_bench_timing.py``. Beside them stand the goals that the
+package is held to: ``_bench_goals.py``.
 """
 
 from __future__ import annotations
@@ -15,11 +16,19 @@ from datetime import datetime, timezone
 from functools import partial
 
 import miniasync
-from miniasync import _bench_native, _bench_python, _console, _info
+from miniasync import (
+    _bench_goals,
+    _bench_native,
+    _bench_python,
+    _bench_stalls,
+    _console,
+    _info,
+)
+from miniasync._bench_goals import Goal
 from miniasync._bench_timing import Arena, BenchmarkError, Pace, Row, TwoThreads
 from miniasync._ffi import ffi
 
-__all__ = ["BenchmarkError", "Config", "Report", "Row", "TwoThreads", "run"]
+__all__ = ["BenchmarkError", "Config", "Goal", "Report", "Row", "TwoThreads", "run"]
 
 KIB, MIB = 2**10, 2**20
 QUICK_SIZES = (64, 4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB)
@@ -40,11 +49,13 @@ class Config:
         seconds: About how long the whole run measures; what it takes to check
             the copies comes on top.
         rounds: How often each contender has its turn in a row.
+        only_goals: Leave everything out but the goals.
     """
 
     sizes: tuple[int, ...]
     seconds: float
     rounds: int
+    only_goals: bool = False
 
     @classmethod
     def quick(cls) -> Config:
@@ -66,12 +77,14 @@ class Report:
         config: How.
         system: On what; see `miniasync info`.
         rows: The results, in the order in which they were taken.
+        goals: What was aimed at, and what came of it.
     """
 
     started: datetime
     config: Config
     system: dict[str, object]
     rows: list[Row]
+    goals: list[Goal]
 
 
 def run(
@@ -93,7 +106,7 @@ def run(
         BenchmarkError: A copy moved wrong bytes, or there is too little memory.
     """
     started = datetime.now(timezone.utc)
-    arena = Arena(max(*config.sizes, SMALL * max(BATCHES)))
+    arena = Arena(max(*config.sizes, SMALL * max(BATCHES), _bench_goals.NEED))
     try:
         with ExitStack() as stack:
             movers: dict[str, miniasync.DataMover] = {
@@ -102,21 +115,23 @@ def run(
             }
             with suppress(miniasync.NotSupportedError):
                 movers["dml mover"] = stack.enter_context(miniasync.DmlMover())
-            rows = _rows(config, arena, movers, progress)
+            rows, goals = _measure(config, arena, movers, progress)
     finally:
         arena.close()
-    return Report(started, config, _info.collect(), rows)
+    return Report(started, config, _info.collect(), rows, goals)
 
 
-def _rows(
+def _measure(
     config: Config,
     arena: Arena,
     movers: dict[str, miniasync.DataMover],
     progress: Callable[[str, int], AbstractContextManager[_console.Advance]],
-) -> list[Row]:
+) -> tuple[list[Row], list[Goal]]:
     vdms = {"memcpy": ffi.NULL} | {name: each.vdm for name, each in movers.items()}
     by_class = {type(each).__name__: each for each in movers.values()}
     rows: list[Row] = []
+    goals: list[Goal] = []
+    largest = max(config.sizes)
     with _bench_python.contenders(by_class) as makers:
         work: list[Callable[[Pace], list[Row]]] = [
             *(partial(_bench_python.copies, makers, arena, n) for n in config.sizes),
@@ -124,9 +139,26 @@ def _rows(
             *(partial(_bench_native.batches, vdms, arena, SMALL, n) for n in BATCHES),
             *(partial(_bench_native.copies, vdms, arena, n) for n in config.sizes),
         ]
-        pace = Pace(config.rounds, config.seconds * 1e9 / len(work))
-        with progress("bench", len(work)) as advance:
+        aims: list[Callable[[Pace], list[Goal]]] = [
+            partial(_bench_goals.small, arena),
+            partial(_bench_goals.through_a_worker, arena),
+            partial(_bench_goals.awaited, arena),
+            partial(_bench_goals.awaited_while_running, arena),
+            partial(_bench_goals.batches, arena),
+            partial(_bench_goals.large, arena, largest),
+            partial(_bench_stalls.stalls, 4 * largest),
+            _bench_stalls.memory,
+            _bench_stalls.imported,
+        ]
+        if config.only_goals:
+            work.clear()
+        steps = len(work) + len(aims)
+        pace = Pace(config.rounds, config.seconds * 1e9 / steps)
+        with progress("bench", steps) as advance:
             for measure in work:
                 rows += measure(pace)
                 advance(1)
-    return rows
+            for aim in aims:
+                goals += aim(pace)
+                advance(1)
+    return rows, goals

@@ -338,6 +338,10 @@ int ma_bench_batch(struct vdm *vdm, void *dst, void *src, size_t n,
 	size_t batch, size_t rounds, uint64_t *total);
 int ma_bench_stream(void *buf, size_t n, int two, uint64_t duration,
 	double *gbps);
+int ma_bench_round_trips(int descriptor, size_t rounds, uint64_t samples[]);
+void ma_bench_hold(int held);
+void *ma_bench_held_memcpy(void *dst, const void *src, size_t n,
+	unsigned flags);
 size_t ma_first_difference(const void *a, const void *b, size_t n);
 int ma_busguard_on(const char *path, const char *message);
 void ma_busguard_off(void);

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import miniasync
-from miniasync import _bench_native, _bench_timing, _sysinfo, bench
+from miniasync import _bench_native, _bench_stalls, _bench_timing, _sysinfo, bench
 from miniasync.__main__ import main
+from miniasync._bench_goals import Goal
 from miniasync._bench_timing import Arena, BenchmarkError, Contender, Pace, measure
 from miniasync._console import Advance
 
@@ -31,6 +32,7 @@ def tiny(monkeypatch: Patch) -> None:
     monkeypatch.setattr(_bench_timing, "_PROBE_NS", 1000)
     monkeypatch.setattr(_bench_timing, "_PROBE_BYTES", 2**20)
     monkeypatch.setattr(bench, "BATCHES", (1, 3))
+    monkeypatch.setattr(_bench_stalls, "_PENDING", 100)
 
 
 @pytest.fixture
@@ -93,6 +95,70 @@ def test_numpy_is_optional(monkeypatch: Patch) -> None:
     assert not {name for name in names if "copyto" in name}
 
 
+def test_every_goal_is_there() -> None:
+    report = bench.run(
+        bench.Config((64, 4096), seconds=0.001, rounds=2, only_goals=True), silent
+    )
+    assert report.rows == []
+    peer = "numpy.copyto" if "numpy" in sys.modules else "memoryview"
+    late = "late during an awaited 16 KiB copy"
+    worker = "memcpy(64 B).result() through a worker, p50"
+    assert [goal.work for goal in report.goals] == [
+        "memcpy(64 B).result()",
+        "memcpy(64 B).result(), times a pool's",
+        "memcpy(64 B).result(), mean beside a busy thread",
+        *[worker] * (not miniasync.provider().is_upstream),
+        "await memcpy(64 B)",
+        "await of a running 1 MiB copy, beyond the copy",
+        "memcpy_batch, 1000 of 64 B, each, from pairs",
+        "memcpy_batch, 1000 of 64 B, each, from offsets",
+        f"memcpy(4 KiB).result(), times {peer}'s",
+        *(f"the event loop, {late}, {which}" for which in ("p99.9", "longest")),
+        *(f"another thread, {late}, {which}" for which in ("p99.9", "longest")),
+        *["memory of a pending future"] * Path("/proc/self/statm").exists(),
+        "import miniasync",
+    ]
+    figures = {goal.work: goal.figure for goal in report.goals}
+    assert figures["import miniasync"] > 0
+    assert figures["memcpy(64 B).result()"] > 0
+
+
+def test_a_goal_is_reached_or_not() -> None:
+    assert Goal("work", "us", 2.0, 2.0).ok
+    assert not Goal("work", "us", 2.1, 2.0).ok
+    assert Goal("work", "x", 2.0, 2.0, at_least=True).ok
+    assert not Goal("work", "x", 1.9, 2.0, at_least=True).ok
+
+
+def test_what_falls_short_is_said(monkeypatch: Patch, capsys: Capture) -> None:
+    def imported(pace: Pace) -> list[Goal]:
+        return [Goal("far", "us", 1, 0), Goal("near", "us", 1, 2, peers={"x": 3})]
+
+    monkeypatch.setattr(_bench_stalls, "imported", imported)
+    assert main([*TINY, "--goals"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["far", "1", "us", "<=", "0", "SHORT"] in lines
+    assert ["near", "1", "us", "<=", "2", "ok", "x", "3"] in lines
+
+
+def test_less_memory_makes_smaller_stalls(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(_sysinfo, "available_memory", lambda: 3 * 2**20)
+    work = [goal.work for goal in _bench_stalls.stalls(2**22, Pace(2, 1000))]
+    assert "the event loop, late during an awaited 1 MiB copy, longest" in work
+    monkeypatch.setattr(_sysinfo, "available_memory", lambda: 2**10)
+    with pytest.raises(BenchmarkError, match="give smaller"):
+        _bench_stalls.stalls(2**22, Pace(2, 1000))
+
+
+@pytest.mark.parametrize("descriptor", [False, True])
+def test_round_trips_take_their_time(descriptor: bool) -> None:
+    times = ffi.new("uint64_t[]", 20)
+    files = len(list(Path("/proc/self/fd").iterdir()))
+    assert lib.ma_bench_round_trips(descriptor, 20, times) == 0
+    assert all(times)
+    assert len(list(Path("/proc/self/fd").iterdir())) == files
+
+
 def test_tables(capsys: Capture) -> None:
     assert main(TINY) == 0
     out, err = capsys.readouterr()
@@ -116,6 +182,9 @@ def test_json_on_standard_output_is_alone_there(capsys: Capture) -> None:
     assert (row["table"], row["name"], row["size"]) == ("python", "memcpy", 64)
     assert len(row["rounds_ns"]) == 5
     assert len(row["two_threads"]) == 2
+    goal = found["goals"][0]
+    assert (goal["work"], goal["unit"]) == ("memcpy(64 B).result()", "us")
+    assert goal["ok"] is (goal["figure"] <= goal["target"])
 
 
 def test_json_in_a_file_comes_beside_the_tables(
