@@ -235,6 +235,13 @@ ma__op_renotify(struct ma__op *op, struct future_notifier *n,
 	/* Within the waker it is about to be complete. */
 	if (waking == op)
 		return;
+	/*
+	 * Nothing to take away either, and only polls write these two. Without the
+	 * lock, or a thread that polls all the time would have it most of the time,
+	 * and the executor hardly get it.
+	 */
+	if (n == NULL && op->waker.wake == NULL && op->cell == NULL)
+		return;
 	state = lock(op);
 	if (state == MA__OP_DONE)
 		return;

@@ -86,4 +86,43 @@ sleeps_at_last(void)
 	poll_while_held(0);
 }
 
-T_MAIN(T_CASE(yields_at_first), T_CASE(sleeps_at_last))
+/* A poll without a notifier has nothing to do with the lock, if there was none. */
+static void
+not_wanted_without_notifiers(void)
+{
+	struct data_mover_threads *m = gated_new(1, FUTURE_NOTIFIER_WAKER);
+	struct counting by;
+	struct copy c;
+
+	counting_init(&by);
+	copy_init(&c, data_mover_threads_get_vdm(m), 1);
+	CHECK_INT(copy_poll(&c, NULL), FUTURE_STATE_RUNNING);
+	t_pass(&gate_entered);
+
+	yields = 0;
+	naps = 0;
+	held = c.fut.data.data;
+	CHECK_INT(atomic_exchange(&held->state, MA__OP_LOCKED), MA__OP_PENDING);
+	CHECK_INT(copy_poll(&c, NULL), FUTURE_STATE_RUNNING);
+	CHECK_INT(yields + naps, 0);
+	CHECK(held != NULL);
+	release();
+
+	/* one that takes a waker away does want it */
+	release_in_yield = 1;
+	CHECK_INT(copy_poll(&c, &by.notifier), FUTURE_STATE_RUNNING);
+	held = c.fut.data.data;
+	CHECK_INT(atomic_exchange(&held->state, MA__OP_LOCKED), MA__OP_PENDING);
+	CHECK_INT(copy_poll(&c, NULL), FUTURE_STATE_RUNNING);
+	CHECK_INT(yields, 1);
+	CHECK(held == NULL);
+
+	t_open(&gate);
+	poll_out(copy_future(&c));
+	copy_check(&c);
+	CHECK_INT(atomic_load(&by.calls), 0);
+	data_mover_threads_delete(m);
+}
+
+T_MAIN(T_CASE(yields_at_first), T_CASE(sleeps_at_last),
+	T_CASE(not_wanted_without_notifiers))
