@@ -149,7 +149,7 @@ look_at_override(void *arg)
 		CHECK_INT(config->nt_copy_min, override->nt_copy);
 		CHECK_INT(config->nt_copy_hint_min, override->nt_copy);
 	} else {
-		CHECK_INT(config->nt_copy_min, l3 / 8 * 3);
+		CHECK_INT(config->nt_copy_min, l3 / 16 * 7);
 	}
 	if (override->nt_fill != 0) {
 		CHECK_INT(config->nt_fill_min, override->nt_fill);
