@@ -59,6 +59,7 @@ struct ma__op {
 
 	/* Under the mover's lock; see workers.c. */
 	atomic_bool queued; /* polls look at it without the lock */
+	bool helped; /* a wait has queued it, and is going to help */
 	unsigned executors; /* threads that execute a piece */
 	struct ma__pieces pieces;
 

@@ -81,7 +81,8 @@
  *   Nobody wakes a second worker unless what is queued is worth it: waking one
  *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
  *   more executor pays for MA__ALONE_MAX more bytes, or as much time, and not
- *   if there are as many as processors, helpers included. A worker that has
+ *   if there are as many as processors, helpers included, and one for a wait that
+ *   is about to help. A worker that has
  *   been woken wakes the next one, so that the poll which starts a large
  *   operation wakes one only. When helpers make it one executor too many, a
  *   worker gets idle early, if another one is looking.
@@ -177,15 +178,19 @@ static struct ma__worker *
 summon(struct ma__workers *workers, size_t more, int busy)
 {
 	struct ma__worker *const worker = workers->idle;
-	const size_t executors = workers->awake + workers->helping + more;
+	size_t executors = workers->awake + workers->helping + more;
 	const struct ma__op *ready;
 
 	if (worker == NULL)
 		return NULL;
 	ready = first_ready(workers);
-	if (ready == NULL ||
-		(workers->awake > workers->inside &&
-			!worth_another(workers, executors)))
+	if (ready == NULL)
+		return NULL;
+	/* Who has queued it is between two pieces, or about to begin. */
+	if (ready->helped && workers->helping + more == 0)
+		executors++;
+	if (workers->awake > workers->inside &&
+		!worth_another(workers, executors))
 		return NULL;
 	send_elsewhere(workers, ready, worker, busy);
 	workers->idle = worker->next;
@@ -382,6 +387,7 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 
 	pthread_mutex_lock(&workers->lock);
 	append(workers, op);
+	op->helped = helper != NULL;
 	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
 		workers->starter = ma__os_processor();
 	if (!owes || worth_another(workers, workers->awake + 1))

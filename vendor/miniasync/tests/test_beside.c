@@ -339,6 +339,43 @@ workers_that_workers_wake(void)
 	check_wants(&wants[1], 0x4, 0x7);
 }
 
+FUTURE(sleeper, struct { int unused; }, struct { int unused; });
+
+/* Keeps the thread from helping until the workers have done all there is. */
+static enum future_state
+wait_for_workers(struct future_context *context,
+	struct future_notifier *notifier)
+{
+	(void)context;
+	(void)notifier;
+	for (bool done = false; !done; sched_yield()) {
+		pthread_mutex_lock(&lock);
+		done = nthreads != 0 && wants[0].count == 4;
+		pthread_mutex_unlock(&lock);
+		done = done && atomic_load(&ma__workers_running) == 0;
+	}
+	return FUTURE_STATE_COMPLETE;
+}
+
+/* Who waits counts as one that works, even before it does. */
+static void
+no_worker_in_place_of_who_waits(void)
+{
+	struct data_mover_threads *m = new_sleeping_mover(2);
+	struct runtime *r = new_runtime();
+	struct vdm_operation_future fut = vdm_memcpy(
+		data_mover_threads_get_vdm(m), dst, src, sizeof(dst), 0);
+	struct sleeper sleeper;
+	struct future *futs[2] = {
+		FUTURE_AS_RUNNABLE(&fut), FUTURE_AS_RUNNABLE(&sleeper)};
+
+	memset(&sleeper, 0, sizeof(sleeper));
+	FUTURE_INIT(&sleeper, wait_for_workers);
+	runtime_wait_multiple(r, futs, 2);
+	runtime_delete(r);
+	check_beside(m);
+}
+
 static void *
 slow_memcpy(void *to, const void *from, size_t n, unsigned flags)
 {
@@ -386,5 +423,7 @@ T_MAIN(T_CASE(kept_off_and_let_on), T_CASE(kept_off_what_is_busy),
 	T_CASE(what_others_choose_stays), T_CASE(nothing_to_do),
 	T_CASE(large_ones_that_are_started),
 	T_CASE(large_ones_that_are_helped_with),
-	T_CASE(workers_that_workers_wake), T_CASE(functions_that_are_not_known),
-	T_CASE(if_the_system_refuses), T_CASE(small_ones_anywhere))
+	T_CASE(workers_that_workers_wake),
+	T_CASE(no_worker_in_place_of_who_waits),
+	T_CASE(functions_that_are_not_known), T_CASE(if_the_system_refuses),
+	T_CASE(small_ones_anywhere))
