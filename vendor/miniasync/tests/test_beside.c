@@ -30,9 +30,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct wants wants[THREADS]; /* in the order in which they turn up */
 static int nthreads;
 static cpu_set_t machine; /* the processors */
-static int here; /* the one of the thread that runs the test */
-static int beside; /* that of all others */
-static pthread_t tester;
+static atomic_int here; /* the one of the thread that runs the test */
+static _Thread_local bool is_tester; /* all others are on processor 1 */
 static int get_error;
 static int set_error;
 
@@ -52,9 +51,8 @@ static void
 a_machine(unsigned bits, int processor)
 {
 	machine = set_of(bits);
-	here = processor;
-	beside = 1;
-	tester = pthread_self();
+	atomic_store(&here, processor);
+	is_tester = true;
 	get_error = 0;
 	set_error = 0;
 	pthread_mutex_lock(&lock);
@@ -101,7 +99,7 @@ int __wrap_sched_getcpu(void);
 int
 __wrap_sched_getcpu(void)
 {
-	return pthread_equal(pthread_self(), tester) ? here : beside;
+	return is_tester ? atomic_load(&here) : 1;
 }
 
 int __wrap_pthread_getaffinity_np(pthread_t thread, size_t size,

@@ -22,6 +22,7 @@ child_of_a_helper(void *arg)
 	use_inherited_mover();
 	use_new_things();
 	teardown();
+	t_end_child_unchecked();
 }
 
 static void *
