@@ -120,6 +120,13 @@ class Batch(Flight):
         )
         return self._conclude(code)
 
+    def begun(self) -> CData:
+        """The ``struct future *`` that C polls for it, None if there is none yet."""
+        slot = self.slot
+        if slot is None or not slot.base.task:
+            return None
+        return _ffi.as_future(slot)
+
     def link(self) -> tuple[CData, CData] | None:
         """Make it, to be a link of a chain in C."""
         leaf = self.advance()

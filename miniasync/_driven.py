@@ -148,13 +148,20 @@ class Driven(Flight):
 
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
+        me = get_ident()
         for mine in map(self.lock.acquire, TRY):
             if mine:
+                self.holder = me
                 try:
                     self._take_back()
                 except BaseException:
-                    self.lock.release()
-                    self.attend()
+                    self.holder = None
+                    try:
+                        self.lock.release()
+                        self.attend()
+                    except BaseException:
+                        self.attend()
+                        raise
                     raise
                 return True
         return False
@@ -169,13 +176,15 @@ class Driven(Flight):
         """Start it and wait for its end, or until a time of `monotonic_ns`."""
         if self.parent is not None:
             return self._wait_in_chain(deadline)
-        if self.runner == get_ident():
+        me = get_ident()
+        if self.runner == me:
             raise RuntimeError("a future cannot wait for itself")
         while True:
             left = max(deadline - monotonic_ns(), 0)
             for mine in map(self.lock.acquire, WAIT, (min(left / 1e9, _LONGEST),)):
                 if not mine:
                     return self.code
+                self.holder = me
                 try:
                     self._take_back()
                     while self.run(shared.cdata, left) == PENDING and left:
@@ -183,8 +192,13 @@ class Driven(Flight):
                         if self.left:
                             break
                 finally:
-                    self.lock.release()
-                    self.attend()
+                    self.holder = None
+                    try:
+                        self.lock.release()
+                        self.attend()
+                    except BaseException:
+                        self.attend()
+                        raise
             if self.code != PENDING or not left:
                 break
         return self.code
@@ -200,6 +214,7 @@ def _after_fork_in_child() -> None:
     for flight in flights:
         if flight.root().runner != me:  # else it forked, and gives it back
             flight.lock = allocate_lock()
+            flight.holder = None
         flight.interest = None
     for flight in pending:
         flight.code = FORKED  # of all, since settling one may drop another

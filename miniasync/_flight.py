@@ -12,10 +12,16 @@ does can free memory under a copy.
 * The lock is taken after the flight is in `outstanding`: `fork` may find it
   taken by a thread that the child does not have, and renews it there.
 * A lock is taken in the head of a loop (`TRY`) or a with, and given back in the
-  body of a finally: so no exception of a signal handler leaves it taken.
+  body of a finally: so no exception of a signal handler leaves it taken. The same
+  exception may come instead of a call of `attend`, which is repeated then.
 * What waits, waits in C, interrupted by signals and in the main thread by the
   clock: signal handlers run between two calls. Whatever they raise, the flight
   stays outstanding.
+* Who has the lock of a flight that is no step of another says so in `holder`,
+  from the first instruction after taking it to the last before giving it back,
+  with no call in between that a handler could follow. A handler that closes the
+  mover cannot wait for what it interrupted: it takes what C has of it to its end
+  (`_complete`), as if C had been quick, and leaves the rest to its holder.
 * `settle` is the only end. The code comes first: who sees it needs no lock.
 * Who gives the lock back attends to those interested (`_interest`), with no
   other lock held: callbacks may wait for, close and drop what they want.
@@ -65,8 +71,8 @@ class Flight:
 
     Attributes:
         code: `PENDING`, or how it ended.
-        waiter: The thread that has the lock and waits for it alone.
         due: When to advance it even if C has nothing new, or None.
+        holder: The thread that has the lock, unless a chain has it.
         interest: Who wants to know of its end without waiting for it.
         lock: Held by who calls C with the slot.
         parent: The chain that has begun with it as one of its steps.
@@ -74,7 +80,7 @@ class Flight:
         value: The result of a success.
     """
 
-    __slots__ = ("code", "interest", "lock", "parent", "slot", "value", "waiter")
+    __slots__ = ("code", "holder", "interest", "lock", "parent", "slot", "value")
 
     due: int | None = None
     # Does it go on without anybody who waits or wants to know?
@@ -86,12 +92,12 @@ class Flight:
 
     def __init__(self, value: Any) -> None:
         self.code = PENDING
+        self.holder: int | None = None
         self.interest: Interest | None = None
         self.lock = allocate_lock()
         self.parent: Flight | None = None
         self.slot: CData = None
         self.value = value
-        self.waiter: int | None = None
 
     def describe(self) -> str:
         """Say what it is, in a few words."""
@@ -109,6 +115,10 @@ class Flight:
             again when it is `due`.
         """
         raise NotImplementedError
+
+    def begun(self) -> CData:
+        """The ``struct future *`` that C polls for it, None if there is none yet."""
+        return None
 
     def peek(self) -> CData:
         """What `advance` returns, without running Python code of the user's.
@@ -175,8 +185,13 @@ class Flight:
                 if self.run(NULL, 0) == PENDING and _exiting:
                     self._run_to_end()
             finally:
-                self.lock.release()
-                self.attend()
+                self.holder = None
+                try:
+                    self.lock.release()
+                    self.attend()
+                except BaseException:
+                    self.attend()
+                    raise
         return self.code
 
     def look(self) -> int:
@@ -190,20 +205,25 @@ class Flight:
         if self.parent is not None:
             return self._wait_in_chain(None)
         outstanding.add(self)
+        me = get_ident()
         try:
             with self.lock:
-                if self.interest is not None:
-                    self._take_back()
-                self.waiter = get_ident()
+                self.holder = me
                 try:
+                    if self.interest is not None:
+                        self._take_back()
                     # Most operations need no more than this.
                     if self.run(shared.cdata, SLICE_NS) == PENDING:
                         self._run_to_end()
                 finally:
-                    self.waiter = None
+                    self.holder = None
         finally:
             if self.interest is not None:
-                attend(self)
+                try:
+                    attend(self)
+                except BaseException:
+                    attend(self)
+                    raise
         return self.code
 
     def wait_until(self, deadline: int) -> int:
@@ -213,13 +233,14 @@ class Flight:
         outstanding.add(self)
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
         seconds = min(seconds, threading.TIMEOUT_MAX)
+        me = get_ident()
         for mine in map(self.lock.acquire, WAIT, (seconds,)):
             if not mine:
                 break
+            self.holder = me
             try:
                 if self.interest is not None:
                     self._take_back()
-                self.waiter = get_ident()
                 while True:
                     left = max(deadline - monotonic_ns(), 0)
                     code = self.run(shared.cdata, min(left, SLICE_NS))
@@ -228,39 +249,66 @@ class Flight:
                     if left == 0:
                         return self._run_to_end() if _exiting else code
             finally:
-                self.waiter = None
-                self.lock.release()
-                self.attend()
+                self.holder = None
+                try:
+                    self.lock.release()
+                    self.attend()
+                except BaseException:
+                    self.attend()
+                    raise
         self._leave_outstanding_if_settled()
         return self.code
 
     def finish(self) -> None:
-        """Wait for the end of what C does for it."""
-        while self.slot is not None:
+        """Wait for the end of what C does for it, or is about to begin."""
+        me = get_ident()
+        while True:
             root = self.root()
             # In turns: who has it may go on with something else afterwards.
             for mine in map(root.lock.acquire, WAIT, _TURN):
                 if not mine:
-                    if self.waiter == get_ident():
-                        # A signal handler closes the mover. What it interrupted
-                        # is not in C, and finds that this has ended.
-                        self._run_to_end()
+                    if root.holder == me:
+                        self._complete(root)
+                        return
                     break
+                root.holder = me
                 try:
                     root._take_back()
                     self._finish_within(root)
                 finally:
-                    root.lock.release()
-                    root.attend()
+                    root.holder = None
+                    try:
+                        root.lock.release()
+                        root.attend()
+                    except BaseException:
+                        root.attend()
+                        raise
+                if self.slot is None:
+                    return
 
-    def _finish_within(self, root: Flight) -> None:
+    def _outermost(self) -> Flight:
+        """What C goes through as a whole."""
         flight: Flight = self
         while flight.parent is not None and not flight.parent.runs_python:
-            flight = flight.parent  # what C goes through as a whole
+            flight = flight.parent
+        return flight
+
+    def _finish_within(self, root: Flight) -> None:
+        flight = self._outermost()
         if flight.slot is not None and flight.root() is root:
             flight._run_to_end()
             if _exiting and root is not self:
                 root.run(NULL, 0)  # its functions: now or never
+
+    def _complete(self, root: Flight) -> None:
+        """Have C complete it, within something that this thread is about."""
+        root._take_back()
+        flight = self._outermost()
+        memory = flight.slot
+        leaf = flight.begun()
+        while leaf is not None and not _ffi.run_future(leaf, shared.cdata, SLICE_NS):
+            pass
+        del memory
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
@@ -269,21 +317,33 @@ class Flight:
                 if self.code != PENDING or self.slot is None:
                     self.settle(CANCELLED if self.code == PENDING else self.code)
             finally:
-                self.lock.release()
-                self.attend()
+                self.holder = None
+                try:
+                    self.lock.release()
+                    self.attend()
+                except BaseException:
+                    self.attend()
+                    raise
         return self.code == CANCELLED
 
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
         outstanding.add(self)
+        me = get_ident()
         for mine in map(self.lock.acquire, TRY):
             if mine:
+                self.holder = me
                 try:
                     if self.interest is not None:
                         self._take_back()
                 except BaseException:
-                    self.lock.release()
-                    self.attend()
+                    self.holder = None
+                    try:
+                        self.lock.release()
+                        self.attend()
+                    except BaseException:
+                        self.attend()
+                        raise
                     raise
                 return True
         self._leave_outstanding_if_settled()
@@ -346,6 +406,7 @@ def attend_all(flights: Iterator[Flight]) -> None:
             try:
                 attend(flight)
             except BaseException:
+                attend(flight)
                 attend_all(flights)
                 raise
 
@@ -379,6 +440,7 @@ def _after_fork_in_child() -> None:
     # Workers and other threads stayed behind, with what they were doing.
     for flight in outstanding.copy():
         flight.lock = allocate_lock()
+        flight.holder = None
         flight.interest = None
         if flight.slot is not None:
             flight.settle(FORKED)

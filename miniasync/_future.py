@@ -231,7 +231,7 @@ class Future(Generic[T]):
         owner = ref(self)
         if interest.owner is None:
             interest.owner = owner
-        listen(flight, partial(_call, fn, owner))
+        listen(flight, partial(_call, fn, owner, [False]))
 
     def __await__(self) -> Generator[Any, Any, T]:
         flight = self._flight
@@ -294,7 +294,10 @@ class Operation(Future[T]):
         return super().__repr__().replace("Operation", "Future", 1)
 
     def __del__(self) -> None:
-        flight = self._flight
+        try:
+            flight = self._flight
+        except RuntimeError:
+            return  # a signal handler raised before it was made
         if flight.code != PENDING:
             return
         if flight.slot is None:
@@ -323,11 +326,16 @@ class Operation(Future[T]):
 
 
 def _call(
-    fn: Callable[[Future[T]], object], owner: Callable[[], Future[T] | None]
+    fn: Callable[[Future[T]], object],
+    owner: Callable[[], Future[T] | None],
+    begun: list[bool],
 ) -> None:
     future = owner()
     if future is None:
         return  # dropped before it was started
+    if begun[0]:
+        return
+    begun[0] = True
     try:
         fn(future)
     except Exception:

@@ -11,6 +11,7 @@ only, and callbacks afterwards. They may wait for others of the group.
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from operator import attrgetter, methodcaller
 from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING
@@ -71,11 +72,20 @@ def _wait_once(
             try:
                 flight.advance()
             finally:
-                flight.lock.release()
-                flight.attend()
+                flight.holder = None
+                try:
+                    flight.lock.release()
+                    flight.attend()
+                except BaseException:
+                    flight.attend()
+                    raise
     ours: list[Flight] = []
     theirs: list[Flight] = []
-    releases = map(_release, map(_lock_of, ours))
+    # All, before anybody is told anything; and in one step.
+    releases = chain(
+        map(setattr, ours, repeat("holder"), repeat(None)),
+        map(_release, map(_lock_of, ours)),
+    )
     try:
         for flight in roots:
             (ours if flight.enter() else theirs).append(flight)
@@ -106,9 +116,12 @@ def _wait_once(
         elif not theirs:
             sleep(_left(deadline, longest) / 1e9)
     finally:
-        # All, before anybody is told anything; and in one step.
-        list(releases)
-        attend_all(iter(ours))
+        try:
+            list(releases)
+            attend_all(iter(ours))
+        except BaseException:
+            attend_all(iter(ours))
+            raise
     if not ours and theirs:
         # Its holder lets go when it has ended.
         seconds = _left(deadline, SHARED_NS) / 1e9

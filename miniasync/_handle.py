@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from miniasync import _ffi
 from miniasync._ffi import ffi
-from miniasync._flight import finish_all
+from miniasync._flight import finish_all, outstanding
 from miniasync.errors import ClosedError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Handle:
 
     Attributes:
         closed: Nothing may be started any more.
-        cmover: The C mover, None once `close` has returned.
+        cmover: The C mover, None once it is closed and nobody uses it.
         is_silent: Its operations wake nobody when they are complete.
         home: The only process in which it works, None if forked ones are as good:
             in a child, a mover with threads of upstream's library hangs.
@@ -68,6 +68,13 @@ class Handle:
         """Wait for what has been started; nothing else will be."""
         self.closed = True
         finish_all(self)
+        if any(
+            flight.uses(self) and flight.root().lock.locked()
+            for flight in outstanding.copy()
+        ):
+            # A signal handler closes it, and what that has interrupted is about to
+            # look at what C has completed, or not done yet: with the C mover.
+            return
         self.vdm = self.cmover = None
 
     def count(self, operations: int, nbytes: int) -> None:

@@ -7,7 +7,7 @@ written before the lock is tried, and read after the lock is given back. So a
 flight that is on its way and that somebody is interested in is either held by
 somebody, or watched.
 
-A listener is called once: taking it out of the list is one step. It is put in
+A listener is told once: taking it out of the list is one step. It is put in
 before the code is looked at, and the code is written before the list is emptied.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
+from itertools import repeat
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -70,18 +71,22 @@ class Interest:
 
     def tell(self) -> None:
         """Call the listeners; what several threads tell at once is told once."""
-        while True:
-            try:
-                listener = self.listeners.pop(0)
-            except IndexError:
-                self.owner = None
-                return
-            try:
-                listener()
-            except BaseException:
-                # A callback that exits the program, or Ctrl-C in one.
-                self.tell()
-                raise
+        try:
+            # Taken in the head of the loop: so no exception of a signal handler
+            # comes before the try.
+            for listener in map(self.listeners.pop, repeat(0)):
+                try:
+                    listener()
+                except BaseException:
+                    # A callback that exits the program, or Ctrl-C in one, or
+                    # before it has begun.
+                    listener()
+                    raise
+        except IndexError:
+            self.owner = None  # that was the last
+        except BaseException:
+            self.tell()
+            raise
 
 
 def interest_of(flight: Flight) -> Interest:
@@ -102,7 +107,8 @@ def listen(
 
     Args:
         flight: It may have ended already.
-        listener: It must not raise.
+        listener: It must not raise, and should bear another call if a signal
+            handler raises in it.
         home: The watch to use if nobody else is interested, or if the daemon may
             not: futures of the user's own are not its business.
     """
@@ -138,8 +144,10 @@ def _attend(flight: Flight) -> None:
         if flight.code != PENDING:
             interest.tell()
             return
-        if flight.slot is not None and isinstance(interest.owner, ref):
-            interest.owner = interest.owner()
+        owner = interest.owner
+        if flight.slot is not None and isinstance(owner, ref):
+            interest.owner = owner()
+            continue  # somebody may have told of the end meanwhile
         if flight.slot is None or not (
             interest.listeners or interest.dropped or flight.drives_itself
         ):

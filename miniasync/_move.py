@@ -51,12 +51,12 @@ class Move(Flight):
     ) -> None:
         # Flight's, without the call.
         self.code = PENDING
+        self.holder = None
         self.interest = None
         self.lock = allocate_lock()
         self.parent = None
         self.slot = None
         self.value = value
-        self.waiter = None
         self.handle: Handle | None = handle
         self.kind = kind
         self.pins: Pins | None = pins
@@ -89,6 +89,13 @@ class Move(Flight):
         code = _ffi.outcome(slot)
         if code != PENDING:
             self.settle(code)
+            return None
+        return _ffi.as_future(slot)
+
+    def begun(self) -> CData:
+        """The ``struct future *`` that C polls for it, None if there is none yet."""
+        slot = self.slot
+        if slot is None or not _ffi.is_made(slot):
             return None
         return _ffi.as_future(slot)
 

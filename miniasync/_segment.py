@@ -54,6 +54,10 @@ class Segment(Flight):
         """Begin no further step."""
         lib.ma_chain_stop(self.slot)
 
+    def begun(self) -> CData:
+        """The ``struct future *`` that C polls for it, None if there is none."""
+        return None if self.slot is None else _ffi.chain_future(self.slot)
+
     def advance(self) -> CData:
         """See whether C has gone through."""
         chain = self.slot
@@ -93,9 +97,15 @@ def give_back(step: Flight, chain: Flight) -> None:
 
     Who wants to know of it is told when no lock is held any more.
     """
+    root = chain.root()
+    assert isinstance(root, Driven)
+    interested = step.interest is not None
+    if interested:
+        # Now, since a signal handler's exception may follow; and below, since who
+        # looks now still finds the lock taken.
+        root.left.append(step)
     step.parent = None
+    step.holder = None
     step.lock.release()
-    if step.interest is not None:
-        root = chain.root()
-        assert isinstance(root, Driven)
+    if interested:
         root.left.append(step)

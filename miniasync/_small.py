@@ -11,6 +11,7 @@ harm.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi
@@ -33,16 +34,23 @@ class SmallMove(Move):
         """Start it, which is all there is to it."""
         # Nobody else has memory that is in danger: it needs no `outstanding`.
         if self.slot is None:
+            me = get_ident()
             for mine in map(self.lock.acquire, TRY):
                 if not mine:
                     break
+                self.holder = me
                 try:
                     if self.code == PENDING and self.slot is None:
                         self._carry()
                 finally:
-                    self.lock.release()
-                    if self.interest is not None:
-                        attend(self)
+                    self.holder = None
+                    try:
+                        self.lock.release()
+                        if self.interest is not None:
+                            attend(self)
+                    except BaseException:
+                        self.attend()
+                        raise
             if self.code != PENDING:
                 return self.code
         return Move.wait(self)

@@ -116,6 +116,8 @@ class _Sleeper:
                 self._watch.token.run_sync_soon(self._wake)
 
     def _wake(self) -> None:
+        if self.woken:
+            return
         self.woken = True
         if self.task is not None:
             trio.lowlevel.reschedule(self.task)

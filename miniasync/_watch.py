@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import errno
 import os
+from _thread import get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -103,9 +104,11 @@ class Watch:
         Returns:
             Whether to look again at what has become of it.
         """
+        me = get_ident()
         for mine in map(flight.lock.acquire, TRY):
             if not mine:
                 break
+            flight.holder = me
             try:
                 interest = flight.interest
                 if flight.code == PENDING and interest is not None:
@@ -115,6 +118,7 @@ class Watch:
                     if interest.watch is None:
                         self._add(flight)
             finally:
+                flight.holder = None
                 flight.lock.release()
             return True
         return False  # who has it attends to it afterwards
@@ -182,16 +186,23 @@ class Watch:
         if self.closed:
             return
         self.closed = True
+        me = get_ident()
         for flight in [*self._flights.copy().values(), *self._due.copy()]:
             for mine in map(flight.lock.acquire, TRY):
                 if mine:
+                    flight.holder = me
                     try:
                         interest = flight.interest
                         if interest is not None and interest.watch is self:
                             self.remove(flight)
                     finally:
-                        flight.lock.release()
-                        flight.attend()
+                        flight.holder = None
+                        try:
+                            flight.lock.release()
+                            flight.attend()
+                        except BaseException:
+                            flight.attend()
+                            raise
 
     def kick(self) -> None:
         """Have a waiting `drain` return."""
@@ -205,13 +216,18 @@ class Watch:
             leaf = flight.peek()
             if flight.code != PENDING:
                 return
+            if leaf is None:
+                interest.watch = self
+                if flight.due is not None:
+                    self._due[flight] = flight.due
+                return
+            address = _ffi.address(leaf)
+            # Without a call in between: a signal handler may take it back.
             interest.watch = self
             if flight.due is not None:
                 self._due[flight] = flight.due
-            if leaf is None:
-                return
             interest.leaf = leaf
-            interest.address = address = _ffi.address(leaf)
+            interest.address = address
             self._flights[address] = flight
             number = lib.ma_watch_add(self._cdata, leaf)
             if number == 0:
@@ -231,17 +247,22 @@ class Watch:
             return
         # Before the lock is tried: who has it looks after giving it back.
         interest.woken = True
+        me = get_ident()
         for mine in map(flight.lock.acquire, TRY):
             if mine:
+                flight.holder = me
                 try:
                     if interest.watch is self:
                         self.remove(flight)
                         flight.advance()
                 finally:
+                    flight.holder = None
                     try:
                         flight.lock.release()
-                    finally:
                         flight.attend()
+                    except BaseException:
+                        flight.attend()
+                        raise
 
     def __del__(self) -> None:
         # What C would wake must not outlive it.

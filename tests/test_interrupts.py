@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
@@ -17,15 +18,25 @@ import pytest
 from gate import Gate
 
 import miniasync
-from miniasync import Future, chain, wait
+from miniasync import (
+    ClosedError,
+    Future,
+    Runtime,
+    ThreadsMover,
+    as_completed,
+    chain,
+    wait,
+)
+from miniasync._ends import PENDING
 
 FOLDER = miniasync.__file__.rpartition("__init__")[0]
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt at the n-th place in this package."""
+    """Calls a function at the n-th place in this package."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, handler: Callable[[], None]) -> None:
+        self.handler = handler
         self.left = n
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
@@ -36,7 +47,11 @@ class Interrupt:
         self.left -= 1
         if self.left < 0:
             sys.setprofile(None)
-            raise KeyboardInterrupt
+            self.handler()
+
+
+def ctrl_c() -> None:
+    raise KeyboardInterrupt
 
 
 def wait_for_one(gate: Gate, futures: list[Future[Any]]) -> None:
@@ -84,10 +99,11 @@ def test_no_lock_stays_taken(
             buffers = [bytearray(5) for _ in range(3)]
             futures = [gate.mover.memcpy(buffer, b"12345") for buffer in buffers]
             made: list[Future[Any]] = [*futures]
+            called: list[Future[Any]] = []
             if callback:
                 for future in futures:
-                    future.add_done_callback(lambda _: None)
-            interrupt = Interrupt(n)
+                    future.add_done_callback(called.append)
+            interrupt = Interrupt(n, ctrl_c)
             sys.setprofile(interrupt)
             try:
                 work(gate, made)
@@ -96,6 +112,12 @@ def test_no_lock_stays_taken(
             finally:
                 sys.setprofile(None)
             gate.open()
+            # Whoever has seen the end has told of it, or had somebody do it.
+            ended = {f for f in futures if callback and f._flight.code != PENDING}
+            deadline = monotonic() + 30
+            while not ended <= set(called):
+                assert monotonic() < deadline, "callbacks are not called"
+                sleep(0.001)
             for future in reversed(made):
                 # What was taken for good would be waited for in vain.
                 try:
@@ -109,3 +131,118 @@ def test_no_lock_stays_taken(
                 break
         assert n > 10
         assert threading.active_count() < 20
+
+
+def wait_for_any(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    wait(futures, return_when="FIRST_COMPLETED")
+
+
+def one_by_one(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    assert len(list(as_completed(futures))) == len(futures)
+
+
+def wait_natively(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    with Runtime() as runtime:
+        runtime.wait(*futures, timeout=30)
+
+
+def with_blocks(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    with futures[0], futures[1]:
+        pass
+
+
+def chain_in_c(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    both = chain(*futures)
+    futures.append(both)
+    both.result(timeout=30)
+
+
+def one_batch(gate: Gate, futures: list[Future[Any]]) -> None:
+    pairs = [(bytearray(5), b"12345") for _ in range(3)]
+    gate.open()
+    batch = gate.mover.memcpy_batch(pairs)
+    futures.append(batch)
+    batch.result(timeout=30)
+
+
+def close_it(gate: Gate, futures: list[Future[Any]]) -> None:
+    for future in futures:
+        future.start()
+    gate.open()
+    gate.mover.close()
+
+
+def drop_them(gate: Gate, futures: list[Future[Any]]) -> None:
+    for future in futures:
+        future.start()
+    gate.open()
+    futures.clear()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        wait_for_one,
+        wait_for_a_moment,
+        wait_for_all,
+        wait_for_any,
+        one_by_one,
+        wait_natively,
+        with_blocks,
+        poll_each,
+        chain_them,
+        chain_in_c,
+        one_batch,
+        close_it,
+        drop_them,
+    ],
+)
+@pytest.mark.parametrize("callback", [False, True])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_handler_closes_the_mover(
+    work: Callable[[Gate, list[Future[Any]]], None], callback: bool
+) -> None:
+    for n in range(10_000):
+        with Gate() as gate:
+            mover = gate.mover
+
+            def close(gate: Gate = gate, mover: ThreadsMover = mover) -> None:
+                gate.open()
+                mover.close()
+                assert mover.closed
+
+            buffers = [bytearray(5) for _ in range(3)]
+            futures = [mover.memcpy(buffer, b"12345") for buffer in buffers]
+            made: list[Future[Any]] = [*futures]
+            called: list[Future[Any]] = []
+            if callback:
+                for future in futures:
+                    future.add_done_callback(called.append)
+            interrupt = Interrupt(n, close)
+            sys.setprofile(interrupt)
+            try:
+                work(gate, made)
+            except ClosedError:
+                pass  # it came before the start
+            finally:
+                sys.setprofile(None)
+            gate.open()
+            for future, buffer in zip(futures, buffers, strict=True):
+                if future.exception(timeout=30) is None:
+                    assert buffer == b"12345"
+                else:
+                    assert isinstance(future.exception(), ClosedError)
+                    assert buffer == bytes(5)
+                buffer.append(0)
+            if callback:
+                while len(called) < len(futures):
+                    sleep(0.001)
+        if interrupt.left >= 0:
+            break
+    assert n > 10
+    assert threading.active_count() < 20
