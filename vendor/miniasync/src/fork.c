@@ -10,14 +10,16 @@
  * child's picture of who was executing what is exact.
  *
  * Lock order: the list's lock, then the movers' locks, in the order of the
- * list. No other place holds two of them.
+ * list. No other place holds two of them, but pool.c one pool's with the list's.
  */
 
 #include "fork.h"
 
 #include <pthread.h>
-#include <stdbool.h>
+#include <sched.h>
 #include <stddef.h>
+
+#include "clock.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ma__forkable *first;
@@ -75,6 +77,31 @@ install_early(void)
 	pthread_mutex_unlock(&lock);
 }
 #endif
+
+void
+ma__fork_hold(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+bool
+ma__fork_try_hold(void)
+{
+	const uint64_t until = ma__after(ma__now(), 1000 * MA__MS);
+
+	while (pthread_mutex_trylock(&lock) != 0) {
+		if (ma__now() >= until)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+void
+ma__fork_release(void)
+{
+	pthread_mutex_unlock(&lock);
+}
 
 int
 ma__fork_add(struct ma__forkable *forkable)

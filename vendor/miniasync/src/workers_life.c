@@ -189,8 +189,10 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	error = start(workers);
 	if (error == 0) {
 		error = ma__fork_add(&workers->forkable);
-		if (error == 0)
+		if (error == 0) {
+			ma__pool_open(&workers->pool);
 			return workers;
+		}
 		stop(workers, count);
 	}
 	fini_threads(workers, count);
@@ -205,6 +207,8 @@ no_lock:
 void
 ma__workers_delete(struct ma__workers *workers)
 {
+	/* Before that, since a fork locks its lock no more after it. */
+	ma__pool_close(&workers->pool);
 	/*
 	 * First, so that no fork can come between the joins. A fork before this
 	 * finds everything in order; one after it knows nothing of the mover.

@@ -318,6 +318,57 @@ sleeping(void)
 	unload(&loaded);
 }
 
+static sem_t thread_there;
+static sem_t thread_leave;
+static const struct lib *to_use;
+
+/* Uses the copy that is loaded at the time, and stays till the next time. */
+static void *
+use_what_is_loaded(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < 3; i++) {
+		struct data_mover_threads *m =
+			to_use->threads_new(1, 1, FUTURE_NOTIFIER_WAKER);
+		struct copy c[20];
+
+		CHECK(m != NULL);
+		for (unsigned j = 0; j < T_COUNT(c); j++)
+			copy_init(&c[j], to_use->threads_get_vdm(m), i + j);
+		for (unsigned j = 0; j < T_COUNT(c); j++) {
+			poll_out(copy_future(&c[j]));
+			copy_check(&c[j]);
+		}
+		to_use->threads_delete(m);
+		t_open(&thread_there);
+		t_pass(&thread_leave);
+	}
+	return NULL;
+}
+
+/* A thread that has used movers outlives the library, and sees it come again. */
+static void
+threads_live_on(void)
+{
+	pthread_t thread;
+
+	CHECK(sem_init(&thread_there, 0, 0) == 0);
+	CHECK(sem_init(&thread_leave, 0, 0) == 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct lib loaded = load();
+
+		to_use = &loaded;
+		if (i == 0)
+			t_start(&thread, use_what_is_loaded, NULL);
+		else
+			t_open(&thread_leave);
+		t_pass(&thread_there);
+		unload(&loaded);
+	}
+	t_open(&thread_leave);
+	t_join(thread);
+}
+
 /* A monitor is woken by the other copy's worker, and may go right after. */
 static void
 monitored(void)
@@ -580,5 +631,6 @@ unloaded(void)
 }
 
 T_MAIN(T_CASE(one_at_a_time), T_CASE(waking), T_CASE(sleeping),
-	T_CASE(monitored), T_CASE(many_at_a_time), T_CASE(many_pending),
-	T_CASE(nested_waits), T_CASE(forking), T_CASE(unloaded))
+	T_CASE(threads_live_on), T_CASE(monitored), T_CASE(many_at_a_time),
+	T_CASE(many_pending), T_CASE(nested_waits), T_CASE(forking),
+	T_CASE(unloaded))

@@ -25,7 +25,8 @@
  *
  * The environment variable MINIASYNC_MAX_OPERATIONS, read when a mover is made,
  * limits the operations it holds at a time (default 1,048,576); beyond it,
- * making one gives VDM_ERROR_OUT_OF_MEMORY.
+ * making one gives VDM_ERROR_OUT_OF_MEMORY. If it is 65,536 or more, up to 16 for
+ * each other thread that uses the mover may be missing.
  */
 
 #ifndef LIBMINIASYNC_DATA_MOVER_THREADS_H
