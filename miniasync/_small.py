@@ -11,11 +11,12 @@ harm.
 
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi
-from miniasync._ends import CLOSED, PENDING, SUCCESS
+from miniasync._ends import CLOSED, FORKED, PENDING, SUCCESS
 from miniasync._ffi import MEMCPY
 from miniasync._flight import TRY, outstanding
 from miniasync._interest import attend
@@ -37,6 +38,7 @@ class SmallMove(Move):
             me = get_ident()
             for mine in map(self.lock.acquire, TRY):
                 if not mine:
+                    self._give_up_if_left_behind()
                     break
                 self.holder = me
                 try:
@@ -54,6 +56,30 @@ class SmallMove(Move):
             if self.code != PENDING:
                 return self.code
         return Move.wait(self)
+
+    def wait_until(self, deadline: int) -> int:
+        """Start it and wait for its end, or until a time of `monotonic_ns`."""
+        self._give_up_if_left_behind()
+        return self.code if self.code != PENDING else Move.wait_until(self, deadline)
+
+    def enter(self) -> bool:
+        """Take the lock, if it is free, and the flight from who watches it."""
+        if Move.enter(self):
+            return True
+        self._give_up_if_left_behind()
+        return False
+
+    def _give_up_if_left_behind(self) -> None:
+        # Whoever carried it may have stayed in the parent process: it was not in
+        # `outstanding`, which is gone through in the child. (Unless a thread of the
+        # child has the same number.)
+        holder = self.holder
+        if (
+            self.code == PENDING
+            and holder is not None
+            and holder not in sys._current_frames()
+        ):
+            self.settle(FORKED)
 
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Start it, or what C has been told to make."""

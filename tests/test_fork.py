@@ -231,3 +231,61 @@ def test_in_a_function_of_a_chain(run_python: Callable[[str], str]) -> None:
             forked.clear()
         """
     run_python(program)
+
+
+@pytest.mark.not_upstream
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "future.result()",
+        "future.result(timeout=30)",
+        "miniasync.wait([future]) and future.result()",
+        "future.poll() and future.result()",
+    ],
+)
+def test_a_small_copy_in_another_thread(fork: Fork, ask: str) -> None:
+    # Held at each place, of those where the interpreter may change threads.
+    fork(
+        f"""
+        import threading
+        folder = miniasync.__file__.rpartition("__init__")[0]
+        class Hold:
+            def __init__(self, n):
+                self.left = n
+                self.held, self.go = threading.Event(), threading.Event()
+            def __call__(self, frame, event, argument):
+                inside = frame.f_code.co_filename.startswith(folder)
+                if inside and event in ("call", "c_return"):
+                    self.left -= 1
+                    if self.left < 0:
+                        sys.setprofile(None)
+                        self.held.set()
+                        self.go.wait()
+        def check():
+            try:
+                assert {ask} is dst
+                assert dst == b"12345"
+            except miniasync.JobCorruptedError:
+                pass
+        def carry():
+            sys.setprofile(hold)
+            future.result()
+            sys.setprofile(None)
+            hold.held.set()
+        with miniasync.ThreadsMover(1) as mover:
+            for n in range(1000):
+                dst = bytearray(5)
+                future = mover.memcpy(dst, b"12345")
+                hold = Hold(n)
+                thread = threading.Thread(target=carry, daemon=True)
+                thread.start()
+                hold.held.wait()
+                in_child(check)
+                hold.go.set()
+                thread.join()
+                assert future.result() == b"12345"
+                if hold.left >= 0:
+                    break
+        assert n > 5
+        """
+    )
