@@ -25,7 +25,9 @@ set(MINIASYNC_ADDON_SOURCES
   parse.c
   version.c
   wait.c
+  wait_pause.c
   wait_plain.c
+  wait_twins.c
   waiter.c
   waiters.c)
 set(MINIASYNC_SOURCES

@@ -29,80 +29,14 @@
  */
 
 #include <errno.h>
-#include <sched.h>
 
-#include "cells.h"
-#include "pace.h"
-#include "polling.h"
-#include "spin.h"
-
-/* A thread that spins before it sleeps does so at least as long, to learn. */
-#define SPIN_LEAST 500
+#include "wait_state.h"
 
 /* So long the futures that were woken may be left waiting while it helps. */
 #define HELP_TIME (100 * MA__US)
 
 /* MA__ALONE_MAX in a hurry: what takes about 100 us. */
 #define ALONE_HURRY ((size_t)1 << 20)
-
-struct wait {
-	struct ma__waiter *waiter;
-	struct future **futs;
-	size_t nfuts;
-	size_t nwanted;
-	size_t ndone;
-	uint64_t deadline;
-	struct ma__cell_list polled; /* in the order of the array */
-	struct ma__cell *quiet; /* doubly linked, in no order */
-	bool twins_known;
-	struct ma__pace pace;
-
-	struct ma__polling polling;
-	bool again; /* a poll of this round was to be repeated at once */
-	uint64_t helped_at; /* the first piece of this round; 0: none */
-};
-
-static bool
-before_in_array(const struct ma__cell *a, const struct ma__cell *b,
-	const void *arg)
-{
-	(void)arg;
-	return a->index < b->index;
-}
-
-static bool
-before_in_memory(const struct ma__cell *a, const struct ma__cell *b,
-	const void *arg)
-{
-	const struct wait *wait = arg;
-
-	return (uintptr_t)wait->futs[a->index] <
-		(uintptr_t)wait->futs[b->index];
-}
-
-static void
-quiet_add(struct wait *wait, struct ma__cell *cell)
-{
-	cell->where = MA__QUIET;
-	ma__cells_link(&wait->quiet, cell);
-}
-
-/* Notes that the cell's future is complete, in all its places in the array. */
-static void
-complete(struct wait *wait, struct ma__cell *cell)
-{
-	struct ma__cell *twin = cell;
-
-	do {
-		/* One in the list of polled ones is passed over there. */
-		if (twin->where == MA__QUIET)
-			ma__cells_unlink(&wait->quiet, twin);
-		twin->where = MA__NOWHERE;
-		wait->ndone++;
-		twin = twin->twin;
-	} while (twin != NULL && twin != cell);
-	ma__pace_progress(&wait->pace);
-}
 
 /* After a poll that may have executed a piece: is it time for other things? */
 static bool
@@ -140,9 +74,9 @@ poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
 			const bool helpful = wait->polling.again;
 
 			if (fut->context.state == FUTURE_STATE_COMPLETE)
-				complete(wait, cell);
+				ma__wait_complete(wait, cell);
 			else if (!helpful && (wakes || cell->checked))
-				quiet_add(wait, cell);
+				ma__wait_quiet(wait, cell);
 			else
 				ma__cell_list_append(again, cell);
 			cell->checked = false;
@@ -242,12 +176,12 @@ poll_round(struct wait *wait, enum which which)
 	woken = take_woken(wait, woken);
 	if (which == ALL)
 		woken = take_quiet(wait, woken);
-	cell = ma__cells_sort(woken, before_in_array, wait);
+	cell = ma__cells_sort(woken, ma__before_in_array, wait);
 	if (which == WOKEN)
 		left = wait->polled.first;
 	else
 		cell = ma__cells_merge(wait->polled.first, cell,
-			before_in_array, wait);
+			ma__before_in_array, wait);
 
 	ma__cell_list_init(&async);
 	ma__cell_list_init(&other);
@@ -272,115 +206,10 @@ poll_round(struct wait *wait, enum which which)
 	ma__cell_list_init(&other);
 	poll_list(wait, first, &async);
 	poll_list(wait, then, &other);
-	cell = ma__cells_merge(async.first, other.first, before_in_array, wait);
-	wait->polled.first = ma__cells_merge(left, cell, before_in_array, wait);
-}
-
-/* Drops the polled cells whose twin completed after they were listed. */
-static void
-sweep_polled(struct wait *wait)
-{
-	struct ma__cell **link = &wait->polled.first;
-
-	while (*link != NULL) {
-		if ((*link)->where == MA__POLLED)
-			link = &(*link)->next;
-		else
-			*link = (*link)->next;
-	}
-}
-
-/*
- * Finds the futures that stand in the array more than once. Only the cell of
- * the latest poll is woken, so the others have to be told by it. Done once, when
- * futures are to be woken and the thread is about to sleep, or has others to
- * poll. Both lists are rebuilt; true if a future turned out to be complete.
- */
-static bool
-find_twins(struct wait *wait)
-{
-	struct ma__cell *cells = wait->polled.first;
-	struct ma__cell *cell = wait->quiet;
-	struct ma__cell *polled = NULL;
-	const size_t ndone = wait->ndone;
-
-	if (wait->twins_known || wait->nfuts == 1 || wait->quiet == NULL)
-		return false;
-	wait->twins_known = true;
-	while (cell != NULL) {
-		struct ma__cell *next = cell->next;
-
-		cell->next = cells;
-		cells = cell;
-		cell = next;
-	}
-	cells = ma__cells_sort(cells, before_in_memory, wait);
-	wait->quiet = NULL;
-	wait->polled.first = NULL;
-	while (cells != NULL) {
-		struct future *fut = wait->futs[cells->index];
-		struct ma__cell *const first = cells;
-		struct ma__cell *last = cells;
-
-		while (cells != NULL && wait->futs[cells->index] == fut) {
-			struct ma__cell *next = cells->next;
-
-			last->twin = cells;
-			last = cells;
-			if (cells->where == MA__QUIET) {
-				quiet_add(wait, cells);
-			} else {
-				cells->next = polled;
-				polled = cells;
-			}
-			cells = next;
-		}
-		last->twin = first;
-		if (fut->context.state == FUTURE_STATE_COMPLETE)
-			complete(wait, first);
-	}
-	wait->polled.first = ma__cells_sort(polled, before_in_array, wait);
-	return wait->ndone != ndone;
-}
-
-/* Looks for a wake for a moment before the thread sleeps until then. */
-static bool
-spin(struct wait *wait, uint64_t now, uint64_t then)
-{
-	const bool soon = wait->polling.soon;
-	uint32_t *budget =
-		soon ? &wait->waiter->spin_soon : &wait->waiter->spin;
-	const uint64_t until = ma__earlier(ma__after(now, *budget), then);
-	bool woken;
-
-	if (!ma__spin_allowed())
-		return false;
-	for (;;) {
-		woken = atomic_load_explicit(&wait->waiter->ready,
-				memory_order_relaxed) != NULL;
-		if (woken || ma__now() >= until)
-			break;
-		future_cpu_pause();
-	}
-	if (!woken && until == then)
-		return false; /* too short to learn from */
-	*budget = ma__spin_learn(*budget, woken, SPIN_LEAST,
-		soon ? MA__SPIN_SOON_MOST : MA__SPIN_MOST);
-	return woken;
-}
-
-/*
- * Between two rounds that follow at once. If the first ones have brought nothing,
- * who is to complete the future may be waiting for this processor.
- */
-static void
-breathe(const struct wait *wait)
-{
-	if (wait->pace.rounds > MA__BUSY_ROUNDS || ma__waiters_cpus() == 1)
-		sched_yield();
-	else if (wait->polled.first->next == NULL)
-		future_cpu_pause();
-	/* Polling several takes its time as it is. */
+	cell = ma__cells_merge(async.first, other.first, ma__before_in_array,
+		wait);
+	wait->polled.first =
+		ma__cells_merge(left, cell, ma__before_in_array, wait);
 }
 
 /* Polls until enough are complete; the first round is still to come. */
@@ -406,7 +235,7 @@ run(struct wait *wait, bool interruptible)
 		else
 			poll_round(wait, which);
 		if (wait->twins_known)
-			sweep_polled(wait);
+			ma__wait_sweep(wait);
 		if (wait->ndone >= nwanted)
 			return 0;
 		if (end != 0)
@@ -415,7 +244,7 @@ run(struct wait *wait, bool interruptible)
 			nap = 0;
 
 		which = POLLED;
-		if (wait->polled.first != NULL && find_twins(wait))
+		if (wait->polled.first != NULL && ma__wait_find_twins(wait))
 			continue;
 		if (deadline != MA__NEVER && ma__now() >= deadline) {
 			end = ETIMEDOUT;
@@ -437,11 +266,11 @@ run(struct wait *wait, bool interruptible)
 		ma__polling_settle(&wait->polling);
 		if (wait->polled.first != NULL && nap == 0 &&
 			ma__pace_busy(&wait->pace)) {
-			breathe(wait);
+			ma__wait_breathe(wait);
 			continue;
 		}
 
-		if (find_twins(wait))
+		if (ma__wait_find_twins(wait))
 			continue;
 		now = ma__now();
 		if (ma__pace_check(&wait->pace, now)) {
@@ -462,7 +291,7 @@ run(struct wait *wait, bool interruptible)
 			/* A wake before that concerns only the woken. */
 			which = WOKEN;
 		}
-		if (spin(wait, now, until))
+		if (ma__wait_spin(wait, now, until))
 			continue;
 		if (ma__park_wait(&wait->waiter->park, until) == EINTR &&
 			interruptible)
