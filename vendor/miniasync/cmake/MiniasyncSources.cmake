@@ -18,6 +18,8 @@ endif()
 set(MINIASYNC_ADDON_SOURCES
   bell.c
   cells.c
+  cputopo.c
+  doze_x86.c
   entries.c
   monitor.c
   os_${system}.c
@@ -32,7 +34,6 @@ set(MINIASYNC_ADDON_SOURCES
   waiters.c)
 set(MINIASYNC_SOURCES
   ${MINIASYNC_ADDON_SOURCES}
-  cputopo.c
   data_mover_sync.c
   data_mover_threads.c
   engine.c

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "os.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <stdint.h>
@@ -18,8 +20,8 @@
 const char *const *
 ma__cpu_feature_names(void)
 {
-	static const char *const names[MA__CPU_COUNT] = {
-		"sse2", "avx2", "clflush", "clflushopt", "clwb", "dcpop"};
+	static const char *const names[MA__CPU_COUNT] = {"sse2", "avx2",
+		"clflush", "clflushopt", "clwb", "dcpop", "waitpkg"};
 
 	return names;
 }
@@ -63,6 +65,8 @@ ma__cpu_features(void)
 		features |= MA__CPU_CLFLUSHOPT;
 	if (b & (1U << 24))
 		features |= MA__CPU_CLWB;
+	if (c & (1U << 5))
+		features |= MA__CPU_WAITPKG;
 	return features;
 }
 
@@ -138,3 +142,31 @@ ma__cpu_caches(struct ma__caches *caches)
 }
 
 #endif
+
+/* Features without those in a list such as "-avx2,-clwb". */
+static unsigned
+without(unsigned features, const char *list)
+{
+	const char *const *names = ma__cpu_feature_names();
+
+	while (*list != '\0') {
+		const size_t length = strcspn(list, ",");
+
+		for (unsigned i = 0; i < MA__CPU_COUNT; i++)
+			if (list[0] == '-' && strlen(names[i]) + 1 == length &&
+				memcmp(names[i], list + 1, length - 1) == 0)
+				features &= ~(1U << i);
+		list += length;
+		list += *list == ',';
+	}
+	return features;
+}
+
+unsigned
+ma__cpu_features_allowed(void)
+{
+	const char *list = ma__os_env("MINIASYNC_CPU_FEATURES");
+	const unsigned features = ma__cpu_features();
+
+	return list == NULL ? features : without(features, list);
+}

@@ -13,7 +13,8 @@
 #define MA__CPU_CLFLUSHOPT (1U << 3)
 #define MA__CPU_CLWB (1U << 4)
 #define MA__CPU_DCPOP (1U << 5) /* aarch64: dc cvap */
-#define MA__CPU_COUNT 6
+#define MA__CPU_WAITPKG (1U << 6) /* umonitor, umwait */
+#define MA__CPU_COUNT 7
 
 /* Data cache sizes in bytes, as one core sees them; 0 if not known. */
 struct ma__caches {
@@ -24,6 +25,13 @@ struct ma__caches {
 
 /* MA__CPU_* of the machine, whatever the environment says. */
 unsigned ma__cpu_features(void);
+
+/*
+ * The same less those that MINIASYNC_CPU_FEATURES switches off: a list of names,
+ * each after a minus, separated by commas ("-avx2,-clwb"). It is ignored in
+ * set-user-ID programs, and what cannot be understood in it is.
+ */
+unsigned ma__cpu_features_allowed(void);
 
 /* MA__CPU_COUNT names; number i is that of the feature 1U << i. */
 const char *const *ma__cpu_feature_names(void);

@@ -19,8 +19,7 @@ struct ma__kernels;
 /*
  * What the engine goes by: the machine's facts, overridden by the environment.
  *
- * MINIASYNC_CPU_FEATURES: names to switch off, each after a minus, separated
- * by commas ("-avx2,-clwb"). Names are those of ma__cpu_feature_names().
+ * MINIASYNC_CPU_FEATURES: see ma__cpu_features_allowed().
  * MINIASYNC_NT_THRESHOLD: nt_copy_min and nt_copy_hint_min, in bytes.
  * MINIASYNC_NT_FILL_THRESHOLD: the four of fills, in bytes.
  *

@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 
 #include "cputopo.h"
 #include "engine_kernels.h"
@@ -17,25 +16,6 @@
 static struct ma__engine_config config;
 static const struct ma__engine_config *_Atomic config_ready;
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
-
-/* Features without those in a list such as "-avx2,-clwb". */
-static unsigned
-without(unsigned features, const char *list)
-{
-	const char *const *names = ma__cpu_feature_names();
-
-	while (*list != '\0') {
-		const size_t length = strcspn(list, ",");
-
-		for (unsigned i = 0; i < MA__CPU_COUNT; i++)
-			if (list[0] == '-' && strlen(names[i]) + 1 == length &&
-				memcmp(names[i], list + 1, length - 1) == 0)
-				features &= ~(1U << i);
-		list += length;
-		list += *list == ',';
-	}
-	return features;
-}
 
 /*
  * A copy past the caches wins from where source and destination together take
@@ -54,15 +34,12 @@ without(unsigned features, const char *list)
 static void
 set_up(void)
 {
-	const char *list = ma__os_env("MINIASYNC_CPU_FEATURES");
 	const char *nt_copy = ma__os_env("MINIASYNC_NT_THRESHOLD");
 	const char *nt_fill = ma__os_env("MINIASYNC_NT_FILL_THRESHOLD");
 	struct ma__caches caches;
 	size_t l3;
 
-	config.features = ma__cpu_features();
-	if (list != NULL)
-		config.features = without(config.features, list);
+	config.features = ma__cpu_features_allowed();
 	config.kernels = ma__kernels_choose(config.features);
 
 	ma__cpu_caches(&caches);

@@ -37,6 +37,9 @@ ma__poll_with(struct ma__polling *polling, struct future *fut,
 	polling->again = false;
 	polling->helped = 0;
 	future_poll(fut, &notifier);
+	polling->word = notifier.notifier_used == FUTURE_NOTIFIER_POLLER
+		? notifier.poller.ptr_to_monitor
+		: NULL;
 	return notifier.notifier_used == FUTURE_NOTIFIER_WAKER ||
 		polling->registered;
 }

@@ -380,6 +380,7 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	ma__cell_list_init(&wait->polled);
 	wait->quiet = NULL;
 	wait->twins_known = false;
+	wait->word = NULL;
 	ma__pace_init(&wait->pace);
 	wait->polling.alone = lone ? alone(deadline) : 0;
 	wait->polling.helps = true;

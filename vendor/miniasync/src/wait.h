@@ -58,6 +58,9 @@ struct ma__polling {
 	bool again; /* there is something to help with: poll again, at once */
 	bool soon; /* what is left is being executed; wakes are near */
 
+	/* What fut's poll said would change (POLLER), else NULL. */
+	const uint64_t *word;
+
 	/*
 	 * If settle is not NULL: a mover relies on being polled again, and is to
 	 * be told before the thread does anything but polling futures with this

@@ -24,6 +24,9 @@ struct wait {
 	struct ma__cell *quiet; /* doubly linked, in no order */
 	bool twins_known;
 	struct ma__pace pace;
+	const uint64_t
+		*word; /* looked at between rounds, and what was there: */
+	uint64_t seen; /* see wait_pause.c */
 
 	struct ma__polling polling;
 	bool again; /* a poll of this round was to be repeated at once */
@@ -75,7 +78,7 @@ bool ma__wait_find_twins(struct wait *wait);
 void ma__wait_sweep(struct wait *wait);
 
 /* Between two rounds that follow at once. */
-void ma__wait_breathe(const struct wait *wait);
+void ma__wait_breathe(struct wait *wait);
 
 /* Looks for a wake for a moment before the thread sleeps until then. */
 bool ma__wait_spin(struct wait *wait, uint64_t now, uint64_t then);

@@ -16,7 +16,7 @@
 
 static struct {
 	unsigned highest; /* leaf that there is */
-	unsigned leaf1_ecx, leaf1_edx, leaf7_ebx;
+	unsigned leaf1_ecx, leaf1_edx, leaf7_ebx, leaf7_ecx;
 	unsigned cache_leaf;
 	unsigned caches[LEAVES][4];
 	int endless;
@@ -31,8 +31,10 @@ fake_cpuid_count(unsigned leaf, unsigned sub, unsigned *a, unsigned *b,
 	*a = *b = *c = *d = 0;
 	if (extended ? leaf > cpu.cache_leaf : leaf > cpu.highest)
 		return 0;
-	if (leaf == 7 && sub == 0)
+	if (leaf == 7 && sub == 0) {
 		*b = cpu.leaf7_ebx;
+		*c = cpu.leaf7_ecx;
+	}
 	if (leaf == cpu.cache_leaf && (sub < LEAVES || cpu.endless)) {
 		*a = cpu.caches[sub % LEAVES][0];
 		*b = cpu.caches[sub % LEAVES][1];
@@ -68,6 +70,7 @@ fake_cpuid(unsigned leaf, unsigned *a, unsigned *b, unsigned *c, unsigned *d)
 #define AVX2_EBX (1U << 5)
 #define CLFLUSHOPT_EBX (1U << 23)
 #define CLWB_EBX (1U << 24)
+#define WAITPKG_ECX (1U << 5)
 
 static void
 no_cpu(void)
@@ -104,6 +107,10 @@ features(void)
 	cpu.leaf7_ebx = CLFLUSHOPT_EBX;
 	CHECK_INT(ma__cpu_features(),
 		MA__CPU_SSE2 | MA__CPU_CLFLUSH | MA__CPU_CLFLUSHOPT);
+	cpu.leaf7_ebx = 0;
+	cpu.leaf7_ecx = WAITPKG_ECX;
+	CHECK_INT(ma__cpu_features(),
+		MA__CPU_SSE2 | MA__CPU_CLFLUSH | MA__CPU_WAITPKG);
 }
 
 /* A system that does not save the registers has no use of the instructions. */

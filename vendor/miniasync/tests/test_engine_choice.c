@@ -175,6 +175,7 @@ environment_overrides(void)
 			MA__CPU_CLWB | MA__CPU_CLFLUSH, 0, 0},
 		{features, "-clflushopt,-dcpop",
 			MA__CPU_CLFLUSHOPT | MA__CPU_DCPOP, 0, 0},
+		{features, "-waitpkg", MA__CPU_WAITPKG, 0, 0},
 		{features, "", 0, 0, 0},
 		{features, ",", 0, 0, 0},
 		{features, "-", 0, 0, 0},
