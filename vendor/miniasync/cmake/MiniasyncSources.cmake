@@ -65,6 +65,7 @@ set(MINIASYNC_DML_SOURCES
   dml/data_mover_dml.c
   dml/device.c
   dml/jobs.c
+  dml/record.c
   dml/stats.c
   dml/stock.c
   dml/submit.c)

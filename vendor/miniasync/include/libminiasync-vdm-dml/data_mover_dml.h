@@ -3,7 +3,8 @@
  * data_mover_dml.h -- the mover for Intel DSA, on libdml
  *
  * The first poll of an operation hands it to the device, later polls look
- * whether it is done: there is no thread and no waker. What the device refuses,
+ * whether it is done: there is no thread and no waker. These later polls may
+ * announce a word that the device writes to (POLLER). What the device refuses,
  * or cannot finish, is done by the polling thread, so that every operation ends
  * with VDM_SUCCESS. (Bad addresses raise SIGSEGV or SIGBUS there, as in memcpy.)
  *
@@ -82,7 +83,7 @@ struct data_mover_dml_stats {
 	uint64_t cpu_no_memory; /* for a job */
 
 	/* The same for parts of an operation. */
-	uint64_t cpu_queue_full; /* retried too often */
+	uint64_t cpu_queue_full; /* retried for too long */
 	uint64_t cpu_refused; /* libdml would not take the job */
 	uint64_t cpu_page_fault; /* the device met a page that was not there */
 	uint64_t cpu_device_error;

@@ -8,7 +8,8 @@
  *   14 flags                    sent again without the hint for the cache, and
  *                               from then on without it; without: as others
  *   15 length                   sent again in halves, and from then on no longer
- *                               ones; if it is no longer than a page: as others
+ *                               ones, until very many went well; if it is no
+ *                               longer than a page: as others
  *   25, 33 page fault           as others, but counted apart
  *   others, known or not        done by the CPU (why that is right: jobs.c)
  *
@@ -60,6 +61,31 @@ learn_length(struct data_mover_dml *mover, size_t length)
 		;
 }
 
+/*
+ * It went well. If it was as long as is allowed, perhaps longer ones do, too: a
+ * device may have refused one for a reason that is gone, and what has been learned
+ * from one of its queues is not true of others. If not, it costs one refusal.
+ */
+static void
+relearn_length(struct data_mover_dml *mover, size_t length)
+{
+	size_t known =
+		atomic_load_explicit(&mover->length_max, memory_order_relaxed);
+
+	if (length != known || known == MA__DML_LENGTH_MAX ||
+		atomic_fetch_add_explicit(&mover->full_length, 1,
+			memory_order_relaxed) +
+				1 <
+			MA__DML_FULL_LENGTH)
+		return;
+	atomic_store_explicit(&mover->full_length, 0, memory_order_relaxed);
+	/* Not if another thread has learned something meanwhile. */
+	(void)atomic_compare_exchange_strong_explicit(&mover->length_max,
+		&known,
+		known > MA__DML_LENGTH_MAX / 2 ? MA__DML_LENGTH_MAX : known * 2,
+		memory_order_relaxed, memory_order_relaxed);
+}
+
 static void
 count_done(struct data_mover_dml *mover, size_t length)
 {
@@ -83,6 +109,7 @@ land(struct ma__dml_op *op, struct ma__dml_job *job, dml_status_t status)
 		atomic_store_explicit(&mover->answering, true,
 			memory_order_relaxed);
 		count_done(mover, job->length);
+		relearn_length(mover, job->length);
 		if ((op->request.flags & VDM_F_MEM_DURABLE) != 0)
 			job->state = MA__DML_WRITE_BACK;
 		else

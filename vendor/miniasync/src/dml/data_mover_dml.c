@@ -54,6 +54,7 @@ dml_op_new(struct vdm *vdm, const enum vdm_operation_type type)
 	if (op != NULL) {
 		op->mover = mover;
 		op->state = MA__DML_NEW;
+		op->advanced = false;
 		op->result = VDM_SUCCESS;
 	}
 	return op;
@@ -83,26 +84,74 @@ run_on_cpu(struct ma__dml_op *op, enum ma__dml_count why)
 	finish(op);
 }
 
-static int
-dml_op_start(void *data, const struct vdm_operation *operation,
-	struct future_notifier *n)
+static void
+begin(struct ma__dml_op *op, const struct vdm_operation *operation)
 {
-	struct ma__dml_op *op = data;
 	enum ma__dml_count why = MA__DML_CPU_NO_MEMORY;
 
-	if (n != NULL)
-		n->notifier_used = FUTURE_NOTIFIER_NONE;
-	if (op->state != MA__DML_NEW)
-		return 0;
 	if (!ma__request_read(&op->request, operation)) {
 		op->result = VDM_ERROR_JOB_CORRUPTED;
 		op->state = MA__DML_DONE;
-		return 0;
+		return;
 	}
 	if (is_for_cpu(op->mover, &op->request, &why) || !ma__dml_begin(op))
 		run_on_cpu(op, why);
 	else
 		op->state = MA__DML_RUNNING;
+}
+
+static void
+advance(struct ma__dml_op *op)
+{
+	if (op->mover->forked)
+		run_on_cpu(op, MA__DML_CPU_FORKED);
+	else if (ma__dml_advance(op))
+		finish(op);
+}
+
+/*
+ * Says what tells that polling is worthwhile: the completion record of a job that
+ * is in flight. They all have to end, so any will do.
+ */
+static void
+announce(const struct ma__dml_op *op, struct future_notifier *n)
+{
+	for (size_t i = 0; op->state == MA__DML_RUNNING && i < op->njobs; i++) {
+		const uint64_t *word = ma__dml_job_word(op->jobs[i]);
+
+		if (op->jobs[i]->state == MA__DML_IN_FLIGHT && word != NULL) {
+			n->notifier_used = FUTURE_NOTIFIER_POLLER;
+			n->poller.ptr_to_monitor = (uint64_t *)(uintptr_t)word;
+			return;
+		}
+	}
+	n->notifier_used = FUTURE_NOTIFIER_NONE;
+}
+
+/*
+ * The first poll of an operation begins it, and announces nothing, as the
+ * original did: who was compiled with that one's headers comes here only then,
+ * and is told nothing by later polls. Others come here with every poll (see
+ * FUTURE_PROPERTY_RENOTIFY). Then the poll's work is done here, to know what is to
+ * be announced.
+ */
+static int
+dml_op_start(void *data, const struct vdm_operation *operation,
+	struct future_notifier *n)
+{
+	struct ma__dml_op *op = data;
+
+	if (op->state == MA__DML_NEW) {
+		if (n != NULL)
+			n->notifier_used = FUTURE_NOTIFIER_NONE;
+		begin(op, operation);
+		return 0;
+	}
+	if (op->state == MA__DML_RUNNING)
+		advance(op);
+	op->advanced = true;
+	if (n != NULL)
+		announce(op, n);
 	return 0;
 }
 
@@ -112,12 +161,9 @@ dml_op_check(void *data, const struct vdm_operation *operation)
 	struct ma__dml_op *op = data;
 
 	(void)operation;
-	if (op->state == MA__DML_RUNNING) {
-		if (op->mover->forked)
-			run_on_cpu(op, MA__DML_CPU_FORKED);
-		else if (ma__dml_advance(op))
-			finish(op);
-	}
+	if (op->state == MA__DML_RUNNING && !op->advanced)
+		advance(op);
+	op->advanced = false;
 	return op->state == MA__DML_DONE ? FUTURE_STATE_COMPLETE
 					 : FUTURE_STATE_RUNNING;
 }
@@ -146,6 +192,11 @@ dml_has_property(void *future, enum future_property property)
 	struct ma__request request;
 	enum ma__dml_count why;
 
+	if (property == FUTURE_PROPERTY_RENOTIFY)
+		/* Not for a mover made of ours with an op_start of its own. */
+		return mover->base.op_start == dml_op_start
+			? FUTURE_PROPERTY_RENOTIFY_YES
+			: 0;
 	return property == FUTURE_PROPERTY_ASYNC && ma__dml_is_async(mover) &&
 		ma__request_read(&request, &data->operation) &&
 		!is_for_cpu(mover, &request, &why);
@@ -216,6 +267,7 @@ fill_in(struct data_mover_dml *mover, enum data_mover_dml_type type)
 	mover->forkable.child = after_fork_in_child;
 	mover->forked = false;
 	atomic_init(&mover->length_max, MA__DML_LENGTH_MAX);
+	atomic_init(&mover->full_length, 0);
 	atomic_init(&mover->hints_refused, false);
 	atomic_init(&mover->answering, true);
 	ma__dml_stats_init(&mover->stats);

@@ -81,6 +81,7 @@ ma__dml_jobs_init(struct ma__dml_jobs *jobs, dml_path_t path)
 	if (dml_get_job_size(path, &size) != DML_STATUS_OK)
 		return ENODEV;
 	jobs->path = path;
+	jobs->dml_size = size;
 	return ma__stock_init(&jobs->stock, DML_OFFSET + size, SIZE_MAX);
 }
 
@@ -134,6 +135,7 @@ ma__dml_jobs_get(struct ma__dml_jobs *jobs)
 			return NULL;
 		}
 		job->dml = dml;
+		job->dml_size = jobs->dml_size;
 	}
 	/* The rest is as it was left, READY and at its end, or all zeros, which
 	 * is the same. */
@@ -151,15 +153,18 @@ ma__dml_job_submit(struct ma__dml_job *job)
 {
 	const dml_status_t status = dml_submit_job(job->dml);
 
-	if (status == DML_STATUS_OK)
+	if (status == DML_STATUS_OK) {
 		job->state = MA__DML_IN_FLIGHT;
+		ma__dml_record_seek(&job->record, job->dml, job->dml_size);
+	}
 	return status;
 }
 
 dml_status_t
 ma__dml_job_check(struct ma__dml_job *job)
 {
-	const dml_status_t status = dml_check_job(job->dml);
+	const dml_status_t status =
+		ma__dml_record_check(&job->record, job->dml);
 
 	if (status != DML_STATUS_BEING_PROCESSED)
 		job->state = MA__DML_READY;

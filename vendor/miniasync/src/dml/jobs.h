@@ -10,9 +10,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <dml/dml.h>
 
+#include "record.h"
 #include "stock.h"
 
 /* The states of a job; see jobs.c. */
@@ -34,12 +36,15 @@ struct ma__dml_job {
 	size_t at; /* up to here the piece is done */
 	size_t end; /* of the piece */
 	size_t length; /* from `at` on: in flight, or to be done by the CPU */
-	unsigned refusals; /* in a row, of the same descriptor */
+	uint64_t refused_at; /* the descriptor, first; 0: it was not */
 	bool hinted; /* the descriptor has the flag for the cache */
+	size_t dml_size;
+	struct ma__dml_record record;
 };
 
 struct ma__dml_jobs {
 	struct ma__stock stock;
+	size_t dml_size; /* of libdml's part of each */
 	dml_path_t path;
 };
 
@@ -66,5 +71,15 @@ dml_status_t ma__dml_job_submit(struct ma__dml_job *job);
  * ended, and then it is READY again.
  */
 dml_status_t ma__dml_job_check(struct ma__dml_job *job);
+
+/*
+ * A word that changes when the job, which is IN_FLIGHT, ends; NULL if there is
+ * none that is known to.
+ */
+static inline const uint64_t *
+ma__dml_job_word(const struct ma__dml_job *job)
+{
+	return job->record.proven ? job->record.word : NULL;
+}
 
 #endif /* MA_DML_JOBS_H */

@@ -2,9 +2,9 @@
 /*
  * mover.h -- what the parts of the DML mover share
  *
- * jobs.c has the life of a job, submit.c what becomes a descriptor, complete.c
- * what comes of its end, device.c whether there is a device, data_mover_dml.c
- * the mover's functions.
+ * jobs.c has the life of a job, record.c where its end can be seen, submit.c what
+ * becomes a descriptor, complete.c what comes of its end, device.c whether there
+ * is a device, data_mover_dml.c the mover's functions.
  */
 
 #ifndef MA_DML_MOVER_H
@@ -34,6 +34,9 @@
 /* What is refused for its length though it is no longer is for the CPU. */
 #define MA__DML_LENGTH_MIN MA__DML_PAGE
 
+/* After so many descriptors of the length learned, twice as much is tried. */
+#define MA__DML_FULL_LENGTH 256
+
 /* What a poll does itself, at most, if the device is to do the operation. */
 #define MA__DML_CPU_STEP ((size_t)8 << 20)
 
@@ -48,6 +51,7 @@ struct data_mover_dml {
 
 	/* What was learned about the device. Hints, so all relaxed. */
 	atomic_size_t length_max; /* of a descriptor */
+	atomic_uint full_length; /* so many of that length went well */
 	atomic_bool hints_refused; /* the flag for the cache */
 	atomic_bool answering; /* the last job went well */
 
@@ -60,6 +64,7 @@ struct ma__dml_op {
 	struct ma__stocked stocked; /* first: the stock's */
 	struct data_mover_dml *mover;
 	enum ma__dml_op_state state;
+	bool advanced; /* by op_start: the op_check of the same poll is not to */
 	enum vdm_operation_result result; /* valid once DONE */
 	struct ma__request request;
 

@@ -16,11 +16,16 @@
 
 #include <string.h>
 
+#include "../clock.h"
 #include "../engine.h"
 #include "mover.h"
 
-/* How often a descriptor that finds the queue full is tried again. */
-#define REFUSALS_MAX 100
+/*
+ * How long a descriptor that finds the queue full is tried again. A queue that
+ * moves takes one every few microseconds, or every 70 if all are of 2 MiB. In a
+ * millisecond the CPU would have moved 5 to 10 MiB itself.
+ */
+#define PATIENCE MA__MS
 
 /* The lines of CPUs that have a DSA device. */
 #define LINE ((size_t)64)
@@ -123,9 +128,14 @@ describe(dml_job_t *dml, const struct ma__request *request,
 static bool
 try_again(struct data_mover_dml *mover, struct ma__dml_job *job)
 {
-	if (job->refusals == REFUSALS_MAX || !ma__dml_is_async(mover))
+	const uint64_t now = ma__now();
+
+	if (!ma__dml_is_async(mover))
 		return false;
-	job->refusals++;
+	if (job->refused_at == 0)
+		job->refused_at = now;
+	else if (now - job->refused_at >= PATIENCE)
+		return false;
 	ma__dml_count(&mover->stats, MA__DML_RETRIES, 1);
 	return true;
 }
@@ -150,5 +160,5 @@ ma__dml_submit(struct ma__dml_op *op, struct ma__dml_job *job)
 	} else if (status != DML_STATUS_OK) {
 		ma__dml_fall_back(op, job, MA__DML_CPU_REFUSED, status);
 	}
-	job->refusals = 0;
+	job->refused_at = 0;
 }

@@ -43,6 +43,8 @@ ma_wrap(dml_durable ma__flush)
 ma_dml_test(dml_lifetime)
 ma_wrap(dml_lifetime calloc malloc pthread_mutex_init ma__fork_add)
 ma_dml_test(dml_queue)
+ma_wrap(dml_queue clock_gettime)
+ma_dml_test(dml_record)
 ma_dml_test(dml_threads)
 
 ma_libdml_test(dml_libdml test_dml.c)

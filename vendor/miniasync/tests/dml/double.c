@@ -19,7 +19,12 @@ struct inner {
 	uint64_t holds; /* checks until it ends */
 	/* What was submitted, since the job's memory may change. */
 	dml_job_t as_submitted;
+	unsigned char *descriptor; /* as DSA lays it down, and */
+	uint64_t *record; /* what is written when the job ends */
 };
+
+/* Room for the two behind that, on whole lines. */
+#define RECORDS (3 * 64 + 64)
 
 static struct {
 	pthread_mutex_t lock;
@@ -37,6 +42,7 @@ static struct {
 	bool refuse_hints;
 	uint64_t holds;
 	bool keep_off;
+	enum double_records records;
 	uint64_t init_failures;
 	uint64_t size_failures;
 
@@ -158,6 +164,42 @@ end(struct inner *inner)
 			move_bytes(job, n);
 	}
 	inner->ended = true;
+	/* Where a record that is not aligned would begin. */
+	if (the.records == DOUBLE_RECORDS_SKEW)
+		inner->record[1] = 1;
+	if (the.records != DOUBLE_RECORDS_UNWRITTEN)
+		__atomic_store_n(inner->record, 1 | UINT64_C(1) << 32,
+			__ATOMIC_RELAXED);
+}
+
+/* Writes the descriptor, or what looks like one. */
+static void
+describe(const struct inner *inner)
+{
+	const uintptr_t at = (uintptr_t)inner->record;
+	unsigned char *const d = inner->descriptor;
+	const uintptr_t addresses[] = {
+		[DOUBLE_RECORDS] = at,
+		[DOUBLE_RECORDS_UNWRITTEN] = at,
+		[DOUBLE_RECORDS_WRITTEN] = at,
+		[DOUBLE_RECORDS_BELOW] = (uintptr_t)inner->job / 32 * 32 - 32,
+		[DOUBLE_RECORDS_ABOVE] = at + 4096,
+		[DOUBLE_RECORDS_SKEW] = at + 8,
+		[DOUBLE_RECORDS_OTHER] = at,
+		[DOUBLE_RECORDS_NONE] = at,
+	};
+	const uint64_t address = addresses[the.records];
+
+	memset(d, 0, 64);
+	d[4] = the.records == DOUBLE_RECORDS_NONE ? 0x08 : 0x0c;
+	d[7] = (unsigned char)inner->as_submitted.operation;
+	if (the.records == DOUBLE_RECORDS_OTHER)
+		d[7] = 0x7f;
+	memcpy(d + 8, &address, sizeof(address));
+	inner->record[1] = 0;
+	__atomic_store_n(inner->record,
+		the.records == DOUBLE_RECORDS_WRITTEN ? 1 : 0,
+		__ATOMIC_RELAXED);
 }
 
 static void
@@ -182,7 +224,7 @@ dml_get_job_size(dml_path_t path, uint32_t *size)
 	unlock();
 	if (fails || (path != DML_PATH_SW && path != DML_PATH_HW))
 		return DML_STATUS_PATH_ERROR;
-	*size = sizeof(dml_job_t) + sizeof(struct inner);
+	*size = sizeof(dml_job_t) + sizeof(struct inner) + RECORDS;
 	return DML_STATUS_OK;
 }
 
@@ -197,11 +239,14 @@ dml_init_job(dml_path_t path, dml_job_t *job)
 	unlock();
 	if (fails)
 		return DML_STATUS_PATH_ERROR;
-	memset(job, 0, sizeof(*job) + sizeof(*inner));
+	memset(job, 0, sizeof(*job) + sizeof(*inner) + RECORDS);
 	job->numa_id = UINT32_MAX;
 	job->internal_data_ptr = (uint8_t *)inner;
 	inner->job = job;
 	inner->path = path;
+	inner->descriptor =
+		(unsigned char *)(((uintptr_t)(inner + 1) + 63) / 64 * 64);
+	inner->record = (uint64_t *)(void *)(inner->descriptor + 64);
 	return DML_STATUS_OK;
 }
 
@@ -267,6 +312,7 @@ dml_submit_job(dml_job_t *job)
 		die("a job of no bytes");
 	inner->as_submitted = *job;
 	inner->ended = false;
+	describe(inner);
 	status = answer(inner);
 	log_submission(inner, status);
 	if (status == DML_STATUS_OK) {
@@ -318,6 +364,7 @@ double_reset(void)
 	the.refuse_hints = false;
 	the.holds = 0;
 	the.keep_off = false;
+	the.records = DOUBLE_RECORDS;
 	the.init_failures = 0;
 	the.size_failures = 0;
 	the.submissions = 0;
@@ -384,6 +431,14 @@ double_keep_off(void)
 {
 	lock();
 	the.keep_off = true;
+	unlock();
+}
+
+void
+double_set_records(enum double_records records)
+{
+	lock();
+	the.records = records;
 	unlock();
 }
 

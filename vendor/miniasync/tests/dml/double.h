@@ -47,6 +47,23 @@ void double_hold(uint64_t checks);
 /* Not to touch the memory that jobs are about, which need not be there. */
 void double_keep_off(void);
 
+/*
+ * What is in a job's memory beside libdml's own affairs: a descriptor as DSA lays
+ * it down, and a record in which the end is written. Or something is not right.
+ */
+enum double_records {
+	DOUBLE_RECORDS,
+	DOUBLE_RECORDS_UNWRITTEN, /* nothing is written into it */
+	DOUBLE_RECORDS_WRITTEN, /* or before the end already */
+	DOUBLE_RECORDS_BELOW, /* it is not in the job's memory */
+	DOUBLE_RECORDS_ABOVE,
+	DOUBLE_RECORDS_SKEW, /* it is not aligned */
+	DOUBLE_RECORDS_OTHER, /* the descriptor is another's */
+	DOUBLE_RECORDS_NONE, /* it says that there is none */
+};
+
+void double_set_records(enum double_records records);
+
 /* Jobs are done by a thread, as soon as they come, until double_stop(). */
 void double_start(void);
 void double_stop(void);

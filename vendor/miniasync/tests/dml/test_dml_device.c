@@ -363,7 +363,7 @@ static void
 the_queues_limit_is_learned(void)
 {
 	char *const at = (char *)((uintptr_t)1 << 44);
-	const size_t n = 1024 * MIB + 100;
+	const size_t n = 256 * MIB + 100;
 	struct data_mover_dml *m;
 	struct vdm_operation_future f;
 	uint64_t resubmissions;
@@ -382,11 +382,77 @@ the_queues_limit_is_learned(void)
 	CHECK_INT(stats_of(m).cpu_bytes, 0);
 
 	double_forget();
-	f = vdm_memcpy(data_mover_dml_get_vdm(m), at, at + ((size_t)1 << 40), n,
-		0);
+	f = vdm_memcpy(data_mover_dml_get_vdm(m), at, at + ((size_t)1 << 40),
+		n / 4, 0);
 	finish_dml(&f);
 	CHECK_INT(stats_of(m).resubmissions, resubmissions);
-	check_tiles(at, n, 2 * MIB);
+	check_tiles(at, n / 4, 2 * MIB);
+	data_mover_dml_delete(m);
+}
+
+/* What was refused once is tried again after a while: up to what is allowed. */
+static void
+a_learned_limit_grows(void)
+{
+	struct data_mover_dml *m;
+	size_t longest = 0;
+
+	double_reset();
+	double_limit(4096);
+	m = new_dml(DATA_MOVER_DML_HARDWARE);
+	try_doubled(m, VDM_OPERATION_MEMSET, 16384, 0);
+	CHECK_INT(stats_of(m).resubmissions, 2);
+
+	/* It is real: a refusal in so many descriptors. */
+	for (int i = 0; i < 8; i++)
+		try_doubled(m, VDM_OPERATION_MEMSET, MIB, 0);
+	CHECK_INT(stats_of(m).hardware_jobs, 4 + 8 * 256);
+	CHECK_INT(stats_of(m).resubmissions, 2 + 8);
+
+	/* It is gone. Shorter descriptors say nothing of longer ones. */
+	double_limit(SIZE_MAX);
+	for (int i = 0; i < 2048; i++)
+		try_doubled(m, VDM_OPERATION_MEMSET, 4095, 0);
+	double_forget();
+	try_doubled(m, VDM_OPERATION_MEMSET, 16384, 0);
+	CHECK_INT(double_submitted(0).length, 4096);
+	for (int i = 0; i < 400 && longest < 2 * MIB; i++) {
+		double_forget();
+		try_doubled(m, VDM_OPERATION_MEMSET, 2 * MIB, 0);
+		longest = double_submitted(0).length;
+		CHECK(longest % 4096 == 0);
+	}
+	CHECK_INT(longest, 2 * MIB);
+	CHECK_INT(stats_of(m).resubmissions, 2 + 8);
+	CHECK_INT(stats_of(m).cpu_bytes, 0);
+	data_mover_dml_delete(m);
+}
+
+/* To what a descriptor can say, and no further. */
+static void
+a_learned_limit_ends(void)
+{
+	char *const at = (char *)((uintptr_t)1 << 44);
+	const size_t most = (size_t)1 << 31;
+	struct data_mover_dml *m;
+	struct vdm_operation_future f;
+
+	double_reset();
+	double_keep_off();
+	m = new_dml(DATA_MOVER_DML_HARDWARE);
+	double_fail(DML_STATUS_JOB_LENGTH_ERROR, 0, 1);
+	for (int i = 0; i < 40; i++) {
+		f = vdm_memcpy(data_mover_dml_get_vdm(m), at,
+			at + ((size_t)1 << 40), 64 * most, 0);
+		finish_dml(&f);
+		CHECK_INT(f.output.result, VDM_SUCCESS);
+	}
+	double_forget();
+	f = vdm_memcpy(data_mover_dml_get_vdm(m), at, at + ((size_t)1 << 40),
+		64 * most, 0);
+	finish_dml(&f);
+	check_tiles(at, 64 * most, most);
+	CHECK_INT(double_submissions(), 64);
 	data_mover_dml_delete(m);
 }
 
@@ -603,8 +669,8 @@ T_MAIN(T_CASE(libdml_needs_avx2), T_CASE(without_a_device_the_cpu_works),
 	T_CASE(no_flags_but_the_hint), T_CASE(a_refused_hint_is_not_repeated),
 	T_CASE(large_operations_are_cut_up),
 	T_CASE(large_operations_in_software_are_cut_up),
-	T_CASE(the_queues_limit_is_learned),
-	T_CASE(a_limit_of_a_page_is_learned),
+	T_CASE(the_queues_limit_is_learned), T_CASE(a_learned_limit_grows),
+	T_CASE(a_learned_limit_ends), T_CASE(a_limit_of_a_page_is_learned),
 	T_CASE(a_limit_below_a_page_is_for_the_cpu),
 	T_CASE(every_end_is_mended), T_CASE(every_refusal_is_mended),
 	T_CASE(faults_everywhere_do_not_make_polls_long),

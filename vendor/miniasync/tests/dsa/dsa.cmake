@@ -8,7 +8,8 @@ set(dsa_tests
   dsa_mover_durable
   dsa_mover_faults
   dsa_mover_fork
-  dsa_mover_threads)
+  dsa_mover_threads
+  dsa_mover_watch)
 
 if(NOT MINIASYNC_HAVE_DML)
   foreach(name ${dsa_tests})
@@ -36,7 +37,7 @@ foreach(name ${dsa_tests})
   set(library miniasync::miniasync_vdm_dml)
   if(name STREQUAL "dsa_libdml")
     set(library ${MINIASYNC_DML_LIBRARIES})
-  elseif(name STREQUAL "dsa_mover_durable")
+  elseif(name MATCHES "durable|watch")
     set(library miniasync_vdm_dml_static)
   endif()
   ma_add_test_program(test_${name} dsa/test_${name}.c miniasync.${name}
@@ -44,3 +45,6 @@ foreach(name ${dsa_tests})
   target_link_libraries(test_${name} PRIVATE ${library})
 endforeach()
 ma_wrap(dsa_mover_durable ma__flush)
+target_include_directories(test_dsa_mover_watch
+  PRIVATE ${PROJECT_SOURCE_DIR}/src)
+ma_wrap(dsa_mover_watch clock_gettime)
