@@ -9,6 +9,9 @@
  * thread sleeps between rounds, for 50 us, 100 us, ... 5 ms. (An expiring sleep
  * costs some 50 us of processor time: 1 % at 5 ms.)
  *
+ * A wait that ends in vain and is begun again goes on with all that: see
+ * wait_slices.c.
+ *
  * A processor that can doze (doze.h) does so in these 5 ms, after the first 64
  * rounds: for an eighth of the time that was waited in vain, but no longer than
  * the shortest sleep. So what takes long is noticed by an eighth later at most,

@@ -416,6 +416,9 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 		return rc;
 	}
 
+	if (wait.waiter->left.first == futs[0])
+		ma__wait_resume(&wait);
+	wait.waiter->left.first = NULL;
 	/* Late wakes of earlier waits: their cells become usable again. */
 	take_woken(&wait, NULL);
 	if (assign_cells(&wait)) {
@@ -423,6 +426,8 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 		rc = run(&wait, interruptible);
 		ma__polling_settle(&wait.polling);
 		retire_all(&wait);
+		if (rc != 0 && deadline != 0)
+			ma__wait_leave(&wait);
 	} else {
 		retire_all(&wait);
 		rc = ma__wait_without_cells(futs, nfuts, nwanted, deadline,

@@ -3,7 +3,8 @@
  * wait_state.h -- a wait in progress: what the parts of wait.c share
  *
  * wait_twins.c finds the futures that stand in the array more than once;
- * wait_pause.c is what the thread does between two rounds.
+ * wait_pause.c is what the thread does between two rounds; wait_slices.c is for
+ * waits that go on after their deadline.
  */
 
 #ifndef MA_WAIT_STATE_H
@@ -82,5 +83,12 @@ void ma__wait_breathe(struct wait *wait);
 
 /* Looks for a wake for a moment before the thread sleeps until then. */
 bool ma__wait_spin(struct wait *wait, uint64_t now, uint64_t then);
+
+/*
+ * For a wait that ends in vain, and for one that begins and has the same first
+ * future: see wait_slices.c.
+ */
+void ma__wait_leave(const struct wait *wait);
+void ma__wait_resume(struct wait *wait);
 
 #endif /* MA_WAIT_STATE_H */

@@ -183,6 +183,7 @@ waiter_new(bool has_bell)
 	waiter->spin = MA__SPIN_MOST;
 	waiter->spin_soon = MA__SPIN_SOON_MOST;
 	waiter->next = NULL;
+	waiter->left.first = NULL;
 	waiter->blocks.next = NULL;
 	waiter->blocks.count = MA__WAITER_OWN_CELLS;
 	waiter->blocks.cells = waiter->own;

@@ -5,6 +5,7 @@
 #define MA_WAITERS_H
 
 #include "bell.h"
+#include "pace.h"
 #include "park.h"
 #include "wait.h"
 
@@ -58,6 +59,12 @@ struct ma__waiter {
 	uint32_t spin; /* its thread's budgets (spin.h): for any wake, */
 	uint32_t spin_soon; /* and for one that is announced */
 	struct ma__waiter *next;
+	struct { /* the latest wait, if it ended in vain: see wait_slices.c */
+		const struct future *first; /* NULL: it did not */
+		size_t nfuts;
+		uint64_t at;
+		struct ma__pace pace;
+	} left;
 	bool has_bell;
 	union {
 		struct ma__park park;

@@ -25,7 +25,8 @@ struct future_waiter;
 /*
  * Return with EINTR when a signal handler has run in this thread while it slept
  * (on Linux; other systems do not tell). A signal that comes while it polls may
- * go unnoticed: to be sure, wait in slices and look in between.
+ * go unnoticed: to be sure, wait in slices and look in between. (A wait that goes
+ * on with the futures of the one before polls as rarely as that did at its end.)
  */
 #define FUTURE_WAITER_F_INTERRUPTIBLE (1U << 0)
 #define FUTURE_WAITER_F_VALID_FLAGS FUTURE_WAITER_F_INTERRUPTIBLE
