@@ -424,88 +424,15 @@ not_beyond_the_deadline(void)
 	}
 }
 
-/* Cycles that ma__doze() asks for, where it is to stop for a tenth of a second. */
-static uint64_t passed;
-
-static void
-pass_time(void)
-{
-	now_ns += passed;
-}
-
-static uint64_t
-asked_for(uint64_t ns)
-{
-	static uint64_t word;
-	const uint64_t now = ma__now();
-	uint64_t ended;
-
-	passed = ns;
-	waitpkg.on_stop = pass_time;
-	ma__doze_watch(&word);
-	ended = ma__doze(now, now + 100 * MA__MS);
-	CHECK_INT(ended, now_ns);
-	CHECK(waitpkg.until > waitpkg.now);
-	return waitpkg.until - waitpkg.now;
-}
-
-/*
- * The rate of the cycles is learnt, and never taken for higher than it was. An
- * emulated stop takes thousands of cycles.
- */
-static void
-learn_the_rate(void *arg)
-{
-	const uint64_t least = 50 * MA__MS; /* half a gigahertz */
-	const uint64_t slow = MA__MS; /* for a stop of some microseconds */
-	uint64_t asked;
-	uint64_t more;
-
-	(void)arg;
-	waitpkg_reset();
-	/* too short to be measured, and too slow to be believed */
-	for (int i = 0; i < 3; i++) {
-		asked = asked_for(i == 0 ? 0 : slow);
-		CHECK(asked <= least);
-		CHECK(asked >= least - least / 10);
-	}
-	(void)asked_for(MA__US - LOOK);
-	asked = asked_for(slow);
-	CHECK(asked > least);
-	(void)asked_for(MA__US / 2);
-	more = asked_for(slow);
-	CHECK(more >= asked - asked / 10);
-	CHECK(more <= asked + asked / 10);
-}
-
-/* Before a wait of this process has learnt it. */
-static void
-the_rate_is_learnt(void)
-{
-	CHECK_CHILD(learn_the_rate, NULL, 30);
-}
-
-static void
-nothing_watched(void)
-{
-	const uint64_t now = ma__now();
-
-	waitpkg_reset();
-	CHECK(ma__doze_can());
-	CHECK(ma__doze(now, now + MA__MS) < now + MA__US);
-	CHECK_INT(waitpkg.stops, 0);
-}
-
 static const struct t_case cases[] = {T_CASE(where_it_dozes),
-	T_CASE(the_rate_is_learnt), T_CASE(not_beside_busy_workers),
-	T_CASE(not_in_the_first_rounds), T_CASE(dozes_grow),
-	T_CASE(a_word_ends_a_doze), T_CASE(a_change_before_the_doze_is_seen),
+	T_CASE(not_beside_busy_workers), T_CASE(not_in_the_first_rounds),
+	T_CASE(dozes_grow), T_CASE(a_word_ends_a_doze),
+	T_CASE(a_change_before_the_doze_is_seen),
 	T_CASE(a_change_before_the_watch_is_seen),
 	T_CASE(a_wake_before_the_watch_is_seen), T_CASE(a_wake_ends_a_doze),
 	T_CASE(several_words), T_CASE(the_last_word),
 	T_CASE(a_word_is_forgotten), T_CASE(no_word_at_all),
-	T_CASE(stops_that_end_early), T_CASE(not_beyond_the_deadline),
-	T_CASE(nothing_watched)};
+	T_CASE(stops_that_end_early), T_CASE(not_beyond_the_deadline)};
 
 int
 main(int argc, char *argv[])

@@ -7,7 +7,7 @@ set(dml_dir ${CMAKE_CURRENT_LIST_DIR})
 
 # The mover as it is built for users, with the double in the place of libdml.
 add_library(miniasync_dml_doubled STATIC
-  ${MINIASYNC_DML_SOURCES} dml/double.c)
+  ${MINIASYNC_DML_SOURCES} dml/double.c dml/double_commands.c)
 ma_set_compile_options(miniasync_dml_doubled)
 target_include_directories(miniasync_dml_doubled
   PUBLIC ${dml_dir}/double ${dml_dir} ${CMAKE_CURRENT_SOURCE_DIR}
@@ -42,6 +42,7 @@ ma_dml_test(dml_durable)
 ma_wrap(dml_durable ma__flush)
 ma_dml_test(dml_lifetime)
 ma_wrap(dml_lifetime calloc malloc pthread_mutex_init ma__fork_add)
+ma_dml_test(dml_limits)
 ma_dml_test(dml_queue)
 ma_wrap(dml_queue clock_gettime)
 ma_dml_test(dml_record)

@@ -1,81 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* double.c -- the test double of libdml */
 
-#include "double.h"
+#include "double_state.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* libdml's part of a job, behind it. */
-struct inner {
-	struct inner *next; /* in flight */
-	dml_job_t *job; /* where it was initialised */
-	dml_path_t path;
-	bool in_flight;
-	bool ended;
-	dml_status_t status; /* of the end */
-	uint64_t holds; /* checks until it ends */
-	/* What was submitted, since the job's memory may change. */
-	dml_job_t as_submitted;
-	unsigned char *descriptor; /* as DSA lays it down, and */
-	uint64_t *record; /* what is written when the job ends */
-};
-
 /* Room for the two behind that, on whole lines. */
 #define RECORDS (3 * 64 + 64)
 
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	struct inner *in_flight;
-	size_t in_flight_count;
-
-	bool no_device;
-	dml_status_t refusal;
-	uint64_t refusals;
-	dml_status_t failure;
-	size_t failure_done;
-	uint64_t failures;
-	size_t limit;
-	bool refuse_hints;
-	uint64_t holds;
-	bool keep_off;
-	enum double_records records;
-	uint64_t init_failures;
-	uint64_t size_failures;
-
-	pthread_t engine;
-	bool engine_runs;
-
-	struct double_descriptor log[DOUBLE_LOGGED];
-	size_t submissions;
-	size_t nops;
-	uint64_t checks;
-} the = {
+struct double_state double_the = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.change = PTHREAD_COND_INITIALIZER,
 	.limit = UINT32_MAX,
 };
 
-static void
-die(const char *what)
+void
+double_die(const char *what)
 {
 	fprintf(stderr, "test double of libdml: %s\n", what);
 	abort();
-}
-
-static void
-lock(void)
-{
-	pthread_mutex_lock(&the.lock);
-}
-
-static void
-unlock(void)
-{
-	pthread_mutex_unlock(&the.lock);
 }
 
 static struct inner *
@@ -84,7 +29,7 @@ inner_of(dml_job_t *job)
 	struct inner *inner = (struct inner *)(void *)job->internal_data_ptr;
 
 	if (inner == NULL || inner->job != job)
-		die("a job that was not initialised, or moved");
+		double_die("a job that was not initialised, or moved");
 	return inner;
 }
 
@@ -119,7 +64,7 @@ move_bytes(const dml_job_t *job, size_t n)
 	case DML_OP_FILL:
 		for (int i = 1; i < 8; i++)
 			if (job->pattern[i] != job->pattern[0])
-				die("a fill with several bytes");
+				double_die("a fill with several bytes");
 		memset(dst, job->pattern[0], n);
 		break;
 	default:
@@ -146,9 +91,8 @@ validate(const struct inner *inner)
 	return DML_STATUS_OK;
 }
 
-/* Does the job; the lock is held. */
-static void
-end(struct inner *inner)
+void
+double_end(struct inner *inner)
 {
 	const dml_job_t *job = &inner->as_submitted;
 	size_t n = length_of(job);
@@ -260,7 +204,7 @@ dml_finalize_job(dml_job_t *job)
 	in_flight = inner->in_flight;
 	unlock();
 	if (in_flight)
-		die("a job finalised while in flight");
+		double_die("a job finalised while in flight");
 	inner->job = NULL;
 	return DML_STATUS_OK;
 }
@@ -307,9 +251,9 @@ dml_submit_job(dml_job_t *job)
 
 	lock();
 	if (inner->in_flight)
-		die("a job submitted while in flight");
+		double_die("a job submitted while in flight");
 	if (job->operation != DML_OP_NOP && length_of(job) == 0)
-		die("a job of no bytes");
+		double_die("a job of no bytes");
 	inner->as_submitted = *job;
 	inner->ended = false;
 	describe(inner);
@@ -323,7 +267,7 @@ dml_submit_job(dml_job_t *job)
 		the.in_flight = inner;
 		the.in_flight_count++;
 		if (inner->path == DML_PATH_SW)
-			end(inner);
+			double_end(inner);
 		pthread_cond_signal(&the.change);
 	}
 	unlock();
@@ -339,9 +283,9 @@ dml_check_job(dml_job_t *job)
 	lock();
 	the.checks++;
 	if (!inner->in_flight)
-		die("a job checked that is not in flight");
+		double_die("a job checked that is not in flight");
 	if (!inner->ended && !the.engine_runs && !take(&inner->holds))
-		end(inner);
+		double_end(inner);
 	status = DML_STATUS_BEING_PROCESSED;
 	if (inner->ended) {
 		unlist(inner);
@@ -349,224 +293,4 @@ dml_check_job(dml_job_t *job)
 	}
 	unlock();
 	return status;
-}
-
-void
-double_reset(void)
-{
-	lock();
-	if (the.in_flight_count != 0)
-		die("reset with jobs in flight");
-	the.no_device = false;
-	the.refusals = 0;
-	the.failures = 0;
-	the.limit = UINT32_MAX;
-	the.refuse_hints = false;
-	the.holds = 0;
-	the.keep_off = false;
-	the.records = DOUBLE_RECORDS;
-	the.init_failures = 0;
-	the.size_failures = 0;
-	the.submissions = 0;
-	the.nops = 0;
-	the.checks = 0;
-	unlock();
-}
-
-void
-double_set_device(bool there)
-{
-	lock();
-	the.no_device = !there;
-	unlock();
-}
-
-void
-double_refuse(dml_status_t status, uint64_t times)
-{
-	lock();
-	the.refusal = status;
-	the.refusals = times;
-	unlock();
-}
-
-void
-double_fail(dml_status_t status, size_t done, uint64_t times)
-{
-	lock();
-	the.failure = status;
-	the.failure_done = done;
-	the.failures = times;
-	unlock();
-}
-
-void
-double_limit(size_t length)
-{
-	lock();
-	the.limit = length;
-	unlock();
-}
-
-void
-double_refuse_hints(void)
-{
-	lock();
-	the.refuse_hints = true;
-	unlock();
-}
-
-void
-double_hold(uint64_t checks)
-{
-	lock();
-	the.holds = checks;
-	for (struct inner *at = the.in_flight; at != NULL; at = at->next)
-		at->holds = checks;
-	unlock();
-}
-
-void
-double_keep_off(void)
-{
-	lock();
-	the.keep_off = true;
-	unlock();
-}
-
-void
-double_set_records(enum double_records records)
-{
-	lock();
-	the.records = records;
-	unlock();
-}
-
-void
-double_fail_init(uint64_t times)
-{
-	lock();
-	the.init_failures = times;
-	unlock();
-}
-
-void
-double_fail_size(uint64_t times)
-{
-	lock();
-	the.size_failures = times;
-	unlock();
-}
-
-/* The last one in flight that is not done: the first to have come. */
-static struct inner *
-next_job(void)
-{
-	struct inner *found = NULL;
-
-	for (struct inner *at = the.in_flight; at != NULL; at = at->next)
-		if (!at->ended)
-			found = at;
-	return found;
-}
-
-static void *
-run_engine(void *arg)
-{
-	lock();
-	while (the.engine_runs) {
-		struct inner *inner = next_job();
-
-		if (inner != NULL)
-			end(inner);
-		else
-			pthread_cond_wait(&the.change, &the.lock);
-	}
-	unlock();
-	return arg;
-}
-
-void
-double_start(void)
-{
-	lock();
-	the.engine_runs = true;
-	unlock();
-	if (pthread_create(&the.engine, NULL, run_engine, NULL) != 0)
-		die("no thread");
-}
-
-void
-double_stop(void)
-{
-	lock();
-	the.engine_runs = false;
-	pthread_cond_signal(&the.change);
-	unlock();
-	pthread_join(the.engine, NULL);
-}
-
-struct double_descriptor
-double_submitted(size_t n)
-{
-	struct double_descriptor entry;
-
-	lock();
-	if (n >= the.submissions || n >= DOUBLE_LOGGED)
-		die("no such submission");
-	entry = the.log[n];
-	unlock();
-	return entry;
-}
-
-size_t
-double_submissions(void)
-{
-	size_t n;
-
-	lock();
-	n = the.submissions;
-	unlock();
-	return n;
-}
-
-void
-double_forget(void)
-{
-	lock();
-	the.submissions = 0;
-	unlock();
-}
-
-size_t
-double_nops(void)
-{
-	size_t n;
-
-	lock();
-	n = the.nops;
-	unlock();
-	return n;
-}
-
-size_t
-double_in_flight(void)
-{
-	size_t n;
-
-	lock();
-	n = the.in_flight_count;
-	unlock();
-	return n;
-}
-
-uint64_t
-double_checks(void)
-{
-	uint64_t n;
-
-	lock();
-	n = the.checks;
-	unlock();
-	return n;
 }
