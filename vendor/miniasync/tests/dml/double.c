@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for the two behind that, on whole lines. */
+/* Room behind struct inner for a descriptor and its record, on whole lines. */
 #define RECORDS (3 * 64 + 64)
 
 struct double_state double_the = {
