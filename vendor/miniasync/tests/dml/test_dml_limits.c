@@ -191,6 +191,24 @@ a_learned_limit_ends(void)
 	finish_dml(&f);
 	check_tiles(at, 64 * most, most);
 	CHECK_INT(double_submissions(), 64);
+	CHECK_INT(stats_of(m).resubmissions, 1);
+
+	/* Also where doubling does not meet it. */
+	double_fail(DML_STATUS_JOB_LENGTH_ERROR, 0, 1);
+	f = vdm_memcpy(data_mover_dml_get_vdm(m), at, at + ((size_t)1 << 40),
+		8 * 12 * MIB, 0);
+	finish_dml(&f);
+	CHECK_INT(stats_of(m).resubmissions, 2);
+	for (int i = 0; i < 40; i++) {
+		f = vdm_memcpy(data_mover_dml_get_vdm(m), at,
+			at + ((size_t)1 << 40), 64 * most, 0);
+		finish_dml(&f);
+	}
+	double_forget();
+	f = vdm_memcpy(data_mover_dml_get_vdm(m), at, at + ((size_t)1 << 40),
+		64 * most, 0);
+	finish_dml(&f);
+	CHECK_INT(double_submissions(), 64);
 	data_mover_dml_delete(m);
 }
 

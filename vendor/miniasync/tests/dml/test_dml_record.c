@@ -227,6 +227,40 @@ other_movers_start_once(void)
 	tear_down();
 }
 
+/* What is done needs nobody to tell. */
+static void
+nothing_is_announced_at_the_end(void)
+{
+	struct future_notifier n;
+	struct vdm *vdm;
+
+	set_up(0);
+	vdm = data_mover_dml_get_vdm(m);
+	for (int i = 0; i < 2; i++) {
+		n.notifier_used = FUTURE_NOTIFIER_WAKER;
+		CHECK_INT(vdm->op_start(b.fut.data.data, &b.fut.data.operation,
+				  &n),
+			0);
+		CHECK_INT(n.notifier_used, FUTURE_NOTIFIER_NONE);
+	}
+	CHECK_INT(poll_dml(&b.fut), FUTURE_STATE_COMPLETE);
+	CHECK_INT(stats_of(m).operations, 1);
+	tear_down();
+}
+
+/* It is asked of futures, whatever is in them. */
+static void
+an_unknown_operation_has_no_properties(void)
+{
+	set_up(5000);
+	CHECK_INT(is_async(&b.fut), 1);
+	b.fut.data.operation.type = (enum vdm_operation_type)99;
+	CHECK_INT(is_async(&b.fut), 0);
+	finish_dml(&b.fut);
+	CHECK_INT(b.fut.output.result, VDM_ERROR_JOB_CORRUPTED);
+	tear_down();
+}
+
 static void
 libdml_can_run_here(void)
 {
@@ -236,4 +270,6 @@ libdml_can_run_here(void)
 T_MAIN(T_CASE(libdml_can_run_here), T_CASE(a_word_that_was_right_is_announced),
 	T_CASE(a_poll_looks_once), T_CASE(of_several_one_is_announced),
 	T_CASE(what_is_not_right_is_not_announced),
-	T_CASE(what_goes_wrong_is_forgotten), T_CASE(other_movers_start_once))
+	T_CASE(what_goes_wrong_is_forgotten), T_CASE(other_movers_start_once),
+	T_CASE(nothing_is_announced_at_the_end),
+	T_CASE(an_unknown_operation_has_no_properties))
