@@ -16,7 +16,7 @@ from weakref import WeakSet
 from miniasync import _ffi
 from miniasync._ends import FAILED, FORKED, PENDING
 from miniasync._ffi import NULL
-from miniasync._flight import SLICE_NS, TRY, WAIT, Flight
+from miniasync._flight import SLICE_NS, TRY, WAIT, Flight, refuse
 from miniasync._interest import attend
 from miniasync._waiters import shared
 
@@ -177,8 +177,8 @@ class Driven(Flight):
         if self.parent is not None:
             return self._wait_in_chain(deadline)
         me = get_ident()
-        if self.runner == me:
-            raise RuntimeError("a future cannot wait for itself")
+        if self.holder == me or self.runner == me:
+            refuse()
         while True:
             left = max(deadline - monotonic_ns(), 0)
             for mine in map(self.lock.acquire, WAIT, (min(left / 1e9, _LONGEST),)):

@@ -21,7 +21,8 @@ does can free memory under a copy.
   from the first instruction after taking it to the last before giving it back,
   with no call in between that a handler could follow. A handler that closes the
   mover cannot wait for what it interrupted: it takes what C has of it to its end
-  (`_complete`), as if C had been quick, and leaves the rest to its holder.
+  (`_complete`), as if C had been quick, and leaves the rest to its holder. One that
+  waits for it is refused (`refuse`).
 * `settle` is the only end. The code comes first: who sees it needs no lock.
 * Who gives the lock back attends to those interested (`_interest`), with no
   other lock held: callbacks may wait for, close and drop what they want.
@@ -36,7 +37,7 @@ import os
 import threading
 from _thread import allocate_lock, get_ident
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from miniasync import _ffi
 from miniasync._ends import CANCELLED, FORKED, PENDING, error_of
@@ -204,8 +205,10 @@ class Flight:
         """Start it and wait for its end."""
         if self.parent is not None:
             return self._wait_in_chain(None)
-        outstanding.add(self)
         me = get_ident()
+        if self.holder == me:
+            refuse()
+        outstanding.add(self)
         try:
             with self.lock:
                 self.holder = me
@@ -230,10 +233,12 @@ class Flight:
         """Start it and wait for its end, or until a time of `monotonic_ns`."""
         if self.parent is not None:
             return self._wait_in_chain(deadline)
+        me = get_ident()
+        if self.holder == me:
+            refuse()
         outstanding.add(self)
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
         seconds = min(seconds, threading.TIMEOUT_MAX)
-        me = get_ident()
         for mine in map(self.lock.acquire, WAIT, (seconds,)):
             if not mine:
                 break
@@ -397,6 +402,14 @@ class Flight:
         # it in.
         if self.code != PENDING:
             outstanding.discard(self)
+
+
+def refuse() -> NoReturn:
+    """Say that this thread would wait for what it is about itself."""
+    raise RuntimeError(
+        "this thread is at this future already: what interrupts it, such as a signal"
+        " handler, and what it runs, such as a step, cannot wait for it"
+    )
 
 
 def attend_all(flights: Iterator[Flight]) -> None:

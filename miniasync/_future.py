@@ -182,6 +182,7 @@ class Future(Generic[T]):
             OutOfMemoryError: The mover had no memory for it.
             JobCorruptedError: It failed.
             concurrent.futures.CancelledError: It was cancelled.
+            RuntimeError: A signal handler waits for what it interrupted.
         """
         flight = self._flight
         code = flight.code

@@ -11,6 +11,7 @@ only, and callbacks afterwards. They may wait for others of the group.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from itertools import chain, repeat
 from operator import attrgetter, methodcaller
 from time import monotonic_ns, sleep
@@ -18,7 +19,13 @@ from typing import TYPE_CHECKING
 
 from miniasync import _ffi
 from miniasync._ends import PENDING
-from miniasync._flight import SLICE_NS, WAIT, attend_all, finish_all_if_exiting
+from miniasync._flight import (
+    SLICE_NS,
+    WAIT,
+    attend_all,
+    finish_all_if_exiting,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +73,7 @@ def _wait_once(
     flights: list[Flight], missing: int, deadline: int | None, waiter: Waiter
 ) -> None:
     """Wait until one has ended, or as many as are missing, or for a moment."""
+    me = get_ident()
     roots = dict.fromkeys([flight.root() for flight in flights])
     for flight in roots:
         if flight.runs_python and flight.enter():
@@ -89,6 +97,8 @@ def _wait_once(
     try:
         for flight in roots:
             (ours if flight.enter() else theirs).append(flight)
+            if theirs and theirs[-1].holder == me:
+                refuse()
         longest = SHARED_NS if theirs else SLICE_NS
         polled: list[Flight] = []
         leaves: list[_ffi.CData] = []

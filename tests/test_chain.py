@@ -204,7 +204,7 @@ def test_a_step_of_two_chains(gate: Gate) -> None:
 def test_a_function_that_waits_for_its_chain() -> None:
     chains: list[Future[Any]] = []
     chains.append(chain(lambda _: chains[0].result()))
-    with pytest.raises(RuntimeError, match="wait for itself"):
+    with pytest.raises(RuntimeError, match="at this future already"):
         chains[0].result(timeout=30)
 
 

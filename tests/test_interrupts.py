@@ -246,3 +246,51 @@ def test_a_handler_closes_the_mover(
             break
     assert n > 10
     assert threading.active_count() < 20
+
+
+ASKS: list[Callable[[Future[Any]], object]] = [
+    lambda future: future.result(),
+    lambda future: future.result(timeout=30),
+    lambda future: wait([future]),
+    lambda future: Runtime().wait(future),
+]
+
+
+@pytest.mark.parametrize(
+    "work", [wait_for_one, wait_for_a_moment, wait_for_all, chain_in_c, one_batch]
+)
+@pytest.mark.parametrize("ask", ASKS)
+def test_a_handler_waits_for_the_same(
+    work: Callable[[Gate, list[Future[Any]]], None],
+    ask: Callable[[Future[Any]], object],
+) -> None:
+    refused = 0
+    for n in range(10_000):
+        with Gate() as gate:
+            buffers = [bytearray(5) for _ in range(3)]
+            futures = [gate.mover.memcpy(buffer, b"12345") for buffer in buffers]
+            made: list[Future[Any]] = [*futures]
+
+            def handler(gate: Gate = gate, made: list[Future[Any]] = made) -> None:
+                nonlocal refused
+                gate.open()
+                try:
+                    ask(made[3 if len(made) > 3 else 0])
+                except RuntimeError as error:
+                    if "at this future already" not in str(error):
+                        raise
+                    refused += 1
+
+            interrupt = Interrupt(n, handler)
+            sys.setprofile(interrupt)
+            try:
+                work(gate, made)
+            finally:
+                sys.setprofile(None)
+            for future, buffer in zip(futures, buffers, strict=True):
+                assert future.result() == b"12345"
+                buffer.append(0)
+        if interrupt.left >= 0:
+            break
+    assert n > 10
+    assert refused > 0

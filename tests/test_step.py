@@ -241,7 +241,7 @@ def test_waiting_for_itself_is_an_error() -> None:
         def step(self, waker: Waker) -> Any:
             return self.result()
 
-    with pytest.raises(RuntimeError, match="wait for itself"):
+    with pytest.raises(RuntimeError, match="at this future already"):
         Selfish().result(timeout=30)
 
 
