@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 
-from miniasync._ffi import ffi, lib
+from miniasync._ffi import counters_of, ffi, lib
 from miniasync._handle import Handle
 from miniasync._movers import DataMover
 from miniasync.errors import NotSupportedError, OutOfMemoryError
@@ -75,8 +75,7 @@ class DmlMover(DataMover):
         stats = ffi.new("struct data_mover_dml_stats *")
         stats.size = ffi.sizeof("struct data_mover_dml_stats")
         lib.data_mover_dml_get_stats(self._cmover(), stats)
-        names = [name for name, _ in ffi.typeof(stats).item.fields if name != "size"]
-        return {name: getattr(stats, name) for name in names}
+        return counters_of(stats)
 
 
 def _refusal(number: int) -> Exception:

@@ -100,6 +100,12 @@ def address(pointer: CData) -> int:
     return int(ffi.cast("uintptr_t", pointer))
 
 
+def counters_of(stats: CData) -> dict[str, int]:
+    """The members of a pointer's struct by their names, without its size."""
+    names = [name for name, _ in ffi.typeof(stats).item.fields if name != "size"]
+    return {name: getattr(stats, name) for name in names}
+
+
 def future_array(futures: Sequence[CData]) -> CData:
     """Return a ``struct future *[]``."""
     return ffi.new(_FUTURES, futures)

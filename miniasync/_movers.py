@@ -12,7 +12,7 @@ from miniasync._batch import B, Batching
 from miniasync._batch_buffers import checked_byte
 from miniasync._buffers import integer, pin_copy, pin_one
 from miniasync._closing import Closing
-from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, ffi, lib
+from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, counters_of, ffi, lib
 from miniasync._flight import outstanding
 from miniasync._future import Future, Operation
 from miniasync._handle import Handle
@@ -337,6 +337,36 @@ class ThreadsMover(DataMover):
         """
         count: int = lib.data_mover_threads_get_nthreads(self._cmover())
         return None if _ffi.IS_UPSTREAM else count
+
+    def threads_stats(self) -> dict[str, int]:
+        """Who has done what was handed over, by the names of the C library.
+
+        ``queued`` operations were handed over; all others the thread that started
+        them has done itself. Of those, ``worker_bytes`` in ``worker_pieces`` were
+        done by worker threads, ``waiter_bytes`` in ``waiter_pieces`` by threads that
+        waited for them. What is being done counts already.
+
+        Raises:
+            ClosedError: The mover is closed.
+            NotSupportedError: The C library in use does not count.
+
+        Example:
+            >>> import miniasync
+            >>> with miniasync.ThreadsMover(inline_below=0) as mover:
+            ...     _ = mover.memset(bytearray(100), 1).result()
+            ...     mover.threads_stats()["worker_bytes"]
+            100
+        """
+        cmover = self._cmover()
+        if _ffi.IS_UPSTREAM:
+            raise NotSupportedError(
+                "this libminiasync, which is upstream's, does not count: install"
+                " miniasync with its bundled C library"
+            )
+        stats = ffi.new("struct data_mover_threads_stats *")
+        stats.size = ffi.sizeof("struct data_mover_threads_stats")
+        lib.data_mover_threads_get_stats(cmover, stats)
+        return counters_of(stats)
 
     @property
     def inline_below(self) -> int | None:

@@ -200,6 +200,16 @@ void data_mover_threads_set_inline_below(struct data_mover_threads *dmt,
 size_t data_mover_threads_get_inline_below(
 	const struct data_mover_threads *dmt);
 size_t data_mover_threads_get_nthreads(const struct data_mover_threads *dmt);
+struct data_mover_threads_stats {
+	size_t size;
+	uint64_t queued;
+	uint64_t worker_pieces;
+	uint64_t worker_bytes;
+	uint64_t waiter_pieces;
+	uint64_t waiter_bytes;
+};
+int data_mover_threads_get_stats(struct data_mover_threads *dmt,
+	struct data_mover_threads_stats *stats);
 void data_mover_threads_delete(struct data_mover_threads *dmt);
 
 /* libminiasync-vdm-dml/data_mover_dml.h */

@@ -6,6 +6,7 @@
 
 #include "_miniasync_shim.h"
 
+#include <errno.h>
 #include <time.h>
 
 /* The time of CLOCK_MONOTONIC `timeout_ns` from now. */
@@ -102,5 +103,14 @@ ma_shim_no_number(const struct data_mover_threads *dmt)
 {
 	(void)dmt;
 	return 0;
+}
+
+int
+ma_shim_no_stats(struct data_mover_threads *dmt,
+	struct data_mover_threads_stats *stats)
+{
+	(void)dmt;
+	(void)stats;
+	return ENOTSUP;
 }
 #endif

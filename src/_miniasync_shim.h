@@ -79,6 +79,17 @@ size_t ma_shim_no_number(const struct data_mover_threads *dmt);
 #define data_mover_threads_set_inline_below ma_shim_no_set_inline_below
 #define data_mover_threads_get_inline_below ma_shim_no_number
 #define data_mover_threads_get_nthreads ma_shim_no_number
+struct data_mover_threads_stats {
+	size_t size;
+	uint64_t queued;
+	uint64_t worker_pieces;
+	uint64_t worker_bytes;
+	uint64_t waiter_pieces;
+	uint64_t waiter_bytes;
+};
+int ma_shim_no_stats(struct data_mover_threads *dmt,
+	struct data_mover_threads_stats *stats);
+#define data_mover_threads_get_stats ma_shim_no_stats
 #endif
 
 #endif /* MINIASYNC_SHIM_H */

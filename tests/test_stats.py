@@ -66,3 +66,32 @@ def test_from_several_threads(mover: DataMover) -> None:
     for thread in threads:
         thread.join()
     assert mover.stats() == (2000, 6000, 0)
+
+
+@pytest.mark.not_upstream
+def test_by_whom(gate: Gate) -> None:
+    assert gate.mover.threads_stats() == {
+        "queued": 0,
+        "worker_pieces": 0,
+        "worker_bytes": 0,
+        "waiter_pieces": 0,
+        "waiter_bytes": 0,
+    }
+    gate.open()
+    gate.mover.memcpy(bytearray(5), b"12345").result()
+    stats = gate.mover.threads_stats()
+    assert (stats["queued"], stats["worker_pieces"], stats["worker_bytes"]) == (1, 1, 5)
+    gate.mover.close()
+    with pytest.raises(miniasync.ClosedError):
+        gate.mover.threads_stats()
+
+
+@pytest.mark.skipif(
+    not miniasync.provider().is_upstream, reason="the C library is ours"
+)
+def test_by_whom_is_not_known_to_upstream() -> None:
+    with (
+        miniasync.ThreadsMover() as mover,
+        pytest.raises(miniasync.NotSupportedError, match="does not count"),
+    ):
+        mover.threads_stats()

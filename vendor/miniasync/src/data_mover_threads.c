@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "os.h"
@@ -416,6 +417,29 @@ size_t
 data_mover_threads_get_nthreads(const struct data_mover_threads *dmt)
 {
 	return dmt->workers->count;
+}
+
+int
+data_mover_threads_get_stats(struct data_mover_threads *dmt,
+	struct data_mover_threads_stats *stats)
+{
+	struct data_mover_threads_stats now = {.size = sizeof(now)};
+	struct ma__workers *workers;
+
+	if (dmt == NULL || stats == NULL || stats->size < sizeof(stats->size))
+		return EINVAL;
+	workers = dmt->workers;
+	pthread_mutex_lock(&workers->lock);
+	now.queued = workers->queued;
+	now.worker_pieces = workers->took[MA__WORKER].pieces;
+	now.worker_bytes = workers->took[MA__WORKER].bytes;
+	now.waiter_pieces = workers->took[MA__HELPER].pieces;
+	now.waiter_bytes = workers->took[MA__HELPER].bytes;
+	pthread_mutex_unlock(&workers->lock);
+	if (stats->size < now.size)
+		now.size = stats->size;
+	memcpy(stats, &now, now.size);
+	return 0;
 }
 
 void

@@ -239,11 +239,13 @@ unlink_op(struct ma__workers *workers, struct ma__op *op)
 
 /* Takes the next piece of an operation that is ready, under the lock. */
 static struct ma__piece
-take(struct ma__workers *workers, struct ma__op *op)
+take(struct ma__workers *workers, struct ma__op *op, enum ma__executor who)
 {
 	const struct ma__piece piece =
 		ma__pieces_take(&op->pieces, &op->request);
 
+	workers->took[who].pieces++;
+	workers->took[who].bytes += piece.n;
 	op->executors++;
 	if (op->weight != 0)
 		workers->load -= op->function ? op->weight : piece.n;
@@ -295,7 +297,7 @@ static void
 work(struct ma__worker *self, struct ma__op *op)
 {
 	struct ma__workers *workers = self->workers;
-	const struct ma__piece piece = take(workers, op);
+	const struct ma__piece piece = take(workers, op, MA__WORKER);
 	struct ma__worker *other;
 
 	ma__pool_hold(op);
@@ -387,6 +389,7 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 
 	pthread_mutex_lock(&workers->lock);
 	append(workers, op);
+	workers->queued++;
 	op->helped = helper != NULL;
 	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
 		workers->starter = ma__os_processor();
@@ -410,7 +413,7 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 		pthread_mutex_unlock(&workers->lock);
 		return false;
 	}
-	piece = take(workers, op);
+	piece = take(workers, op, MA__HELPER);
 	*helped += op->function ? op->weight : piece.n;
 	workers->helping++;
 	pthread_mutex_unlock(&workers->lock);

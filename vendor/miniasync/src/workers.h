@@ -29,6 +29,9 @@ struct ma__worker {
 /* Executes bytes of an operation: the mover's choice of function. */
 typedef void (*ma__execute_fn)(struct ma__op *op, size_t offset, size_t n);
 
+/* Who executes. */
+enum ma__executor { MA__WORKER, MA__HELPER, MA__EXECUTORS };
+
 struct ma__workers {
 	struct ma__forkable forkable;
 	ma__execute_fn execute;
@@ -43,6 +46,11 @@ struct ma__workers {
 	size_t awake; /* workers that are not idle */
 	size_t inside; /* of these, who may be long about it */
 	size_t helping; /* waiting threads that execute a piece */
+	uint64_t queued; /* operations, so far */
+	struct {
+		uint64_t pieces; /* taken so far */
+		uint64_t bytes;
+	} took[MA__EXECUTORS];
 	bool stopping;
 	bool orphaned; /* this is a child's copy: there are no threads */
 	size_t count;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "waiters.h"
 #include "workers.h"
@@ -176,6 +177,8 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	workers->awake = count;
 	workers->inside = 0;
 	workers->helping = 0;
+	workers->queued = 0;
+	memset(workers->took, 0, sizeof(workers->took));
 	workers->stopping = false;
 	workers->orphaned = false;
 	workers->count = count;

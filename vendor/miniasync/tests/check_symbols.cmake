@@ -30,6 +30,7 @@ set(LIBMINIASYNC_1.0
 set(LIBMINIASYNC_1.1
   data_mover_threads_get_inline_below
   data_mover_threads_get_nthreads
+  data_mover_threads_get_stats
   data_mover_threads_set_inline_below
   future_monitor_add
   future_monitor_count

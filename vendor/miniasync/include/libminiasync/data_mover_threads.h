@@ -98,6 +98,28 @@ MINIASYNC_API size_t data_mover_threads_get_nthreads(
 	const struct data_mover_threads *dmt);
 
 /*
+ * Who has executed what a mover was given. Operations that the poll which started
+ * them has executed itself are in none of these numbers. Pieces are what one thread
+ * executes at a time.
+ */
+struct data_mover_threads_stats {
+	size_t size; /* in: sizeof; out: how much of it was filled in */
+	uint64_t queued; /* operations that were handed over */
+	uint64_t worker_pieces; /* what workers have executed */
+	uint64_t worker_bytes;
+	uint64_t waiter_pieces; /* what threads in a wait have executed */
+	uint64_t waiter_bytes;
+};
+
+/*
+ * Fills in the numbers so far, all of one moment. What is being executed counts
+ * already. By any thread, does not block. 0, or EINVAL: a pointer is NULL or size
+ * too small. Since LIBMINIASYNC_1.1.
+ */
+MINIASYNC_API int data_mover_threads_get_stats(struct data_mover_threads *dmt,
+	struct data_mover_threads_stats *stats);
+
+/*
  * Finishes what was started, ends the workers and frees the mover with the
  * memory of all its operations; NULL is ignored. Blocks until then. Its futures
  * must not be polled any more. Not from a worker: neither from a waker nor from
