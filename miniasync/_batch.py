@@ -97,22 +97,25 @@ class Batch(Flight):
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Make it, start it, wait for it: the one call into C."""
         handle, pins = self.handle, self.pins
-        if self.code != PENDING or handle is None or pins is None:
-            # Again, since an exception may have come between its steps.
+        if handle is None or pins is None:
+            # Again, since something may have come between its steps.
+            return self.settle(self.code)
+        vdm, ops, results = handle.vdm, pins.ops, self.results
+        if self.code != PENDING or ops is None:
             return self.settle(self.code)
         if self.slot is None:
             if handle.closed:
                 return self.settle(CLOSED)
             if handle.home is not None and handle.home != os.getpid():
                 return self.settle(STRANDED)
-            self.results = new(_RESULTS, self.count)
+            results = self.results = new(_RESULTS, self.count)
             self.slot = new(_BATCH)
         code = lib.ma_batch_run(
             self.slot,
-            handle.vdm,
+            vdm,
             self.kind,
-            pins.ops,
-            self.results,
+            ops,
+            results,
             self.count,
             self.flags,
             waiter,
@@ -126,6 +129,13 @@ class Batch(Flight):
         if slot is None or not slot.base.task:
             return None
         return _ffi.as_future(slot)
+
+    def outcome(self) -> int:
+        """How it has ended in C."""
+        slot = self.slot
+        if slot is None or slot.code == PENDING:
+            return PENDING
+        return SUCCESS if slot.code == SUCCESS else FAILED
 
     def link(self) -> tuple[CData, CData] | None:
         """Make it, to be a link of a chain in C."""
@@ -143,15 +153,18 @@ class Batch(Flight):
 
     def let_go(self) -> None:
         """Release the memory, and the mover."""
-        if self.handle is not None and self.code == SUCCESS and self.pins is not None:
-            nbytes = lib.ma_batch_bytes(self.pins.ops, self.count)
-            self.handle.count(self.count, nbytes)
+        pins, handle = self.pins, self.handle
+        ops = None if pins is None else pins.ops
+        if ops is not None and handle is not None and self.code == SUCCESS:
+            nbytes = lib.ma_batch_bytes(ops, self.count)
+            self.handle = None  # it is counted once
+            handle.count(self.count, nbytes)
         if self.code == FORKED and self.slot is not None:
             lib.ma_batch_abandon(self.slot)
         if self.code != FAILED:
             self.results = None
-        if self.pins is not None:
-            self.pins.release()
+        if pins is not None:
+            pins.release()
         self.pins = self.handle = None
 
     def error(self) -> BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from _thread import allocate_lock
+from _thread import RLock
 from typing import TYPE_CHECKING, Any, overload
 
 from miniasync._batch import B
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from miniasync._future import Future
 
 _mover: ThreadsMover | None = None
-_lock = allocate_lock()
+# Reentrant: a signal handler may want it, too.
+_lock = RLock()
 
 
 def default_mover() -> ThreadsMover:
@@ -113,8 +114,10 @@ def memset_batch(pairs: Any, flags: int = 0, **ranges: Any) -> Future[Any]:
 def _make() -> ThreadsMover:
     global _mover
     with _lock:
-        if _mover is None or _mover._handle.closed:
-            _mover = ThreadsMover()
+        while _mover is None or _mover._handle.closed:
+            mover = ThreadsMover()
+            if _mover is None or _mover._handle.closed:
+                _mover = mover
         return _mover
 
 
@@ -127,7 +130,7 @@ def _close_at_exit() -> None:
 def _after_fork_in_child() -> None:
     global _mover, _lock
     _mover = None
-    _lock = allocate_lock()
+    _lock = RLock()
 
 
 atexit.register(_close_at_exit)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock, get_ident
+from itertools import repeat
 from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._handle import Handle
 
-_started: WeakSet[Driven] = WeakSet()
+# Of these somebody may have the lock.
+_taken: WeakSet[Driven] = WeakSet()
 
 
 class Driven(Flight):
@@ -34,10 +36,9 @@ class Driven(Flight):
         due: When to advance it even if C has nothing new, or None.
         exception: What Python code raised, if that was its end.
         left: Steps that have ended and whose end nobody was told yet.
-        runner: The thread that advances it.
     """
 
-    __slots__ = ("__weakref__", "due", "exception", "left", "runner")
+    __slots__ = ("__weakref__", "due", "exception", "left")
 
     runs_python = True
 
@@ -46,7 +47,6 @@ class Driven(Flight):
         self.due: int | None = None
         self.exception: BaseException | None = None
         self.left: list[Flight] = []
-        self.runner: int | None = None
 
     def begin(self) -> CData:
         """Prepare to be advanced for the first time; what `slot` is from now on."""
@@ -77,13 +77,8 @@ class Driven(Flight):
             self.settle(self.code)
             return None
         if self.slot is None:
-            _started.add(self)
             self.slot = self.begin()
-        self.runner = get_ident()
-        try:
-            return self.proceed()
-        finally:
-            self.runner = None
+        return self.proceed()
 
     def root(self) -> Driven:
         """The chain that it is a step of, or itself."""
@@ -93,12 +88,19 @@ class Driven(Flight):
 
     def tell_of_steps(self) -> None:
         """Attend to steps that it has given back. Without its lock."""
-        while self.left:
-            try:
-                step = self.left.pop(0)
-            except IndexError:
-                return  # another thread was faster
-            attend(step)
+        step: Flight | None = None
+        try:
+            # As in `Interest.tell`.
+            for step in map(self.left.pop, repeat(0)):
+                try:
+                    attend(step)
+                except BaseException:
+                    attend(step)
+                    raise
+                step = None
+        except IndexError:
+            if step is not None:
+                raise
 
     def fail(self, exception: BaseException) -> None:
         """Settle it with what Python code raised."""
@@ -149,6 +151,8 @@ class Driven(Flight):
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
         me = get_ident()
+        if self.slot is None:
+            _taken.add(self)
         for mine in map(self.lock.acquire, TRY):
             if mine:
                 self.holder = me
@@ -177,8 +181,10 @@ class Driven(Flight):
         if self.parent is not None:
             return self._wait_in_chain(deadline)
         me = get_ident()
-        if self.holder == me or self.runner == me:
+        if self.holder == me:
             refuse()
+        if self.slot is None:
+            _taken.add(self)
         while True:
             left = max(deadline - monotonic_ns(), 0)
             for mine in map(self.lock.acquire, WAIT, (min(left / 1e9, _LONGEST),)):
@@ -209,13 +215,18 @@ _LONGEST = 1e6
 
 def _after_fork_in_child() -> None:
     me = get_ident()
-    flights = tuple(_started)
-    pending = [flight for flight in flights if flight.code == PENDING]
+    flights = tuple(_taken)
+    pending = [
+        flight
+        for flight in flights
+        if flight.code == PENDING and flight.slot is not None
+    ]
     for flight in flights:
-        if flight.root().runner != me:  # else it forked, and gives it back
+        if flight.root().holder != me:  # else it forked, and gives it back
             flight.lock = allocate_lock()
             flight.holder = None
-        flight.interest = None
+        if flight.code != PENDING or flight.slot is not None:
+            flight.interest = None
     for flight in pending:
         flight.code = FORKED  # of all, since settling one may drop another
     for flight in pending:

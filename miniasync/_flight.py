@@ -21,8 +21,10 @@ does can free memory under a copy.
   from the first instruction after taking it to the last before giving it back,
   with no call in between that a handler could follow. A handler that closes the
   mover cannot wait for what it interrupted: it takes what C has of it to its end
-  (`_complete`), as if C had been quick, and leaves the rest to its holder. One that
-  waits for it is refused (`refuse`).
+  (`_complete`), as if C had been quick, and lets go of its buffers, which C needs no
+  more. The slot, and the rest, it leaves to its holder: so what is passed to C is
+  looked at before the code is. One that waits for it is refused (`refuse`). One that
+  forks comes back into the holder's work, in the child as well.
 * `settle` is the only end. The code comes first: who sees it needs no lock.
 * Who gives the lock back attends to those interested (`_interest`), with no
   other lock held: callbacks may wait for, close and drop what they want.
@@ -120,6 +122,10 @@ class Flight:
     def begun(self) -> CData:
         """The ``struct future *`` that C polls for it, None if there is none yet."""
         return None
+
+    def outcome(self) -> int:
+        """How it has ended in C; `PENDING` if it has not, or C does not know."""
+        return PENDING
 
     def peek(self) -> CData:
         """What `advance` returns, without running Python code of the user's.
@@ -314,6 +320,10 @@ class Flight:
         while leaf is not None and not _ffi.run_future(leaf, shared.cdata, SLICE_NS):
             pass
         del memory
+        code = self.outcome()
+        if self.code == PENDING and code != PENDING:
+            self.code = code
+            self.let_go()
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
@@ -419,15 +429,19 @@ def attend_all(flights: Iterator[Flight]) -> None:
             try:
                 attend(flight)
             except BaseException:
-                attend(flight)
-                attend_all(flights)
+                try:
+                    attend(flight)
+                finally:
+                    attend_all(flights)
                 raise
 
 
 def finish_all(handle: Handle | None = None) -> None:
     """Wait for what C does, for this mover or for all."""
     for flight in outstanding.copy():
-        if handle is None or flight.uses(handle):
+        if flight.code != PENDING and flight.slot is None:
+            outstanding.discard(flight)  # an exception may have left it there
+        elif handle is None or flight.uses(handle):
             flight.finish()
 
 
@@ -451,13 +465,20 @@ def finish_at_exit() -> None:
 
 def _after_fork_in_child() -> None:
     # Workers and other threads stayed behind, with what they were doing.
-    for flight in outstanding.copy():
-        flight.lock = allocate_lock()
-        flight.holder = None
-        flight.interest = None
-        if flight.slot is not None:
-            flight.settle(FORKED)
+    me = get_ident()
+    flights = outstanding.copy()
     outstanding.clear()
+    for flight in flights:
+        if flight.root().holder != me:  # else it forked, and gives it back
+            flight.lock = allocate_lock()
+            flight.holder = None
+        flight.interest = None
+    begun = [flight for flight in flights if flight.slot is not None]
+    for flight in begun:
+        if flight.code == PENDING:
+            flight.code = FORKED  # of all, since settling one may drop another
+    for flight in begun:
+        flight.settle(flight.code)
 
 
 atexit.register(finish_at_exit)

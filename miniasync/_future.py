@@ -22,6 +22,7 @@ from weakref import ref
 
 from miniasync import _ffi
 from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED, SUCCESS, TEXTS
+from miniasync._flight import outstanding
 from miniasync._interest import attend, interest_of, listen
 from miniasync._step import Pending, Step, Waker
 
@@ -306,6 +307,7 @@ class Operation(Future[T]):
             # crashes on a memoryview in a cycle that is still pinned.
             flight.code = CANCELLED
             flight.let_go()
+            outstanding.discard(flight)  # an exception may have left it there
             return
         interest = interest_of(flight)
         interest.dropped = interest.is_shared = True  # its loop may have ended

@@ -94,6 +94,7 @@ def _wait_once(
         map(setattr, ours, repeat("holder"), repeat(None)),
         map(_release, map(_lock_of, ours)),
     )
+    to_tell = iter(ours)
     try:
         for flight in roots:
             (ours if flight.enter() else theirs).append(flight)
@@ -112,6 +113,7 @@ def _wait_once(
             elif flight.due is not None:
                 missing = 1
                 longest = min(longest, max(flight.due - monotonic_ns(), 0))
+        memory = [flight.slot for flight in ours]  # a handler may end some
         if leaves:
             futures = _ffi.future_array(leaves)
             wanted = min(missing, len(leaves))
@@ -121,6 +123,9 @@ def _wait_once(
                 timeout_ns = _left(deadline, longest)
                 if longest != SLICE_NS or timeout_ns == 0:
                     break
+                if any(flight.code != PENDING for flight in polled):
+                    break  # by a handler that closed a mover, or forked
+            memory.clear()
             for flight in polled:
                 flight.peek()
         elif not theirs:
@@ -128,9 +133,9 @@ def _wait_once(
     finally:
         try:
             list(releases)
-            attend_all(iter(ours))
+            attend_all(to_tell)
         except BaseException:
-            attend_all(iter(ours))
+            attend_all(to_tell)
             raise
     if not ours and theirs:
         # Its holder lets go when it has ended.

@@ -132,7 +132,10 @@ def attend(flight: Flight) -> None:
     try:
         _attend(flight)
     except BaseException:
-        # A signal handler's, it may be, in the middle of anything.
+        # A signal handler's, it may be, in the middle of anything: what is watched
+        # may be so by half.
+        if flight.interest is not None:
+            flight.interest.woken = True
         _attend(flight)
         raise
 

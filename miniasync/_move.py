@@ -99,6 +99,11 @@ class Move(Flight):
             return None
         return _ffi.as_future(slot)
 
+    def outcome(self) -> int:
+        """How it has ended in C."""
+        slot = self.slot
+        return PENDING if slot is None else _ffi.outcome(slot)
+
     def link(self) -> tuple[CData, CData] | None:
         """Make it, to be a link of a chain in C."""
         leaf = self.advance()
@@ -115,8 +120,11 @@ class Move(Flight):
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Make it, start it, wait for it: the one call into C."""
         handle, pins = self.handle, self.pins
-        if self.code != PENDING or handle is None or pins is None:
-            # Again, since an exception may have come between its steps.
+        if handle is None or pins is None:
+            # Again, since something may have come between its steps.
+            return self.settle(self.code)
+        vdm, dst, src = handle.vdm, pins.dst, pins.src
+        if self.code != PENDING or dst is None:
             return self.settle(self.code)
         if self.slot is None:
             if handle.closed:
@@ -126,10 +134,10 @@ class Move(Flight):
             self.slot = new(SLOT)
         code = run(
             self.slot,
-            handle.vdm,
+            vdm,
             self.kind,
-            pins.dst,
-            pins.src,
+            dst,
+            src,
             self.byte,
             self.nbytes,
             self.flags,
@@ -142,6 +150,7 @@ class Move(Flight):
         """Release the memory, and the mover."""
         if self.pins is not None:
             self.pins.release()
-            if self.code == SUCCESS and self.handle is not None:
-                self.handle.count(1, self.nbytes)
-        self.pins = self.handle = None
+        handle = self.handle
+        self.pins = self.handle = None  # it is counted once
+        if handle is not None and self.code == SUCCESS:
+            handle.count(1, self.nbytes)

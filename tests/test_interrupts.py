@@ -133,6 +133,13 @@ def test_no_lock_stays_taken(
         assert threading.active_count() < 20
 
 
+def chain_and_wait(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    both = chain(lambda _: futures[0], chain(*futures[1:]))
+    futures.append(both)
+    wait([both])
+
+
 def wait_for_any(gate: Gate, futures: list[Future[Any]]) -> None:
     gate.open()
     wait(futures, return_when="FIRST_COMPLETED")
@@ -197,6 +204,7 @@ def drop_them(gate: Gate, futures: list[Future[Any]]) -> None:
         poll_each,
         chain_them,
         chain_in_c,
+        chain_and_wait,
         one_batch,
         close_it,
         drop_them,
@@ -294,3 +302,47 @@ def test_a_handler_waits_for_the_same(
             break
     assert n > 10
     assert refused > 0
+
+
+def tell(future: Future[Any], event: threading.Event) -> None:
+    future.add_done_callback(lambda _: event.set())
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        *(wait_for_one, wait_for_a_moment, wait_for_all, poll_each),
+        *(chain_them, chain_and_wait, one_batch, drop_them),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_callbacks_are_called(
+    work: Callable[[Gate, list[Future[Any]]], None],
+) -> None:
+    with Gate() as gate:
+        for n in range(10_000):
+            gate.close()
+            futures = [gate.mover.memcpy(bytearray(5), b"12345") for _ in range(3)]
+            called = [threading.Event() for _ in futures]
+            for future, event in zip(futures, called, strict=True):
+                tell(future, event)
+            interrupt = Interrupt(n, ctrl_c)
+            made = futures.copy()
+            sys.setprofile(interrupt)
+            try:
+                work(gate, made)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.setprofile(None)
+            begun = [future._flight.slot is not None for future in futures]
+            gate.open()
+            # Nobody waits for any of them.
+            for future, event, has_begun in zip(futures, called, begun, strict=True):
+                # A chain may begin with it only now.
+                ended = has_begun or future._flight.code != PENDING
+                if ended or not future.cancel():
+                    assert event.wait(timeout=30)
+            if interrupt.left >= 0:
+                break
+        assert n > 10

@@ -114,36 +114,136 @@ def test_handlers_that_return_do_not_end_it(gate: Gate) -> None:
     assert seen == [signal.SIGUSR1]
 
 
-@pytest.mark.parametrize("timeout", ["", "timeout=30"])
-@pytest.mark.parametrize("batch", [False, True])
+MADE = {
+    "copy": "mover.memcpy(dst, b'12345')",
+    "batch": "mover.memcpy_batch([(dst, b'12345')])",
+    "chain": "miniasync.chain(mover.memset(dst, 1), mover.memcpy(dst, b'12345'))",
+    "function": "miniasync.chain(lambda _: 1, mover.memcpy(dst, b'12345'), bytes)",
+    "nested": "miniasync.chain(miniasync.chain(mover.memcpy(dst, b'12345')), bytes)",
+}
+
+INTERRUPTED = {
+    "result": "future.result()",
+    "timeout": "future.result(timeout=30)",
+    "exception": "future.exception()",
+    "with": "with future: pass",
+    "wait": "miniasync.wait([future, other])",
+    "first": "miniasync.wait([future, other], return_when='FIRST_EXCEPTION')",
+    "completed": "assert list(miniasync.as_completed([future])) == [future]",
+    "runtime": "miniasync.Runtime().wait(future, other)",
+    "close": "future.start(); mover.close()",
+}
+
+
+@pytest.mark.parametrize("way", INTERRUPTED)
+@pytest.mark.parametrize("made", MADE)
 def test_a_handler_closes_the_mover(
-    run_python: Callable[[str], str], timeout: str, batch: bool
+    run_python: Callable[[str], str], way: str, made: str
 ) -> None:
-    made = "memcpy_batch([(dst, b'12345')])" if batch else "memcpy(dst, b'12345')"
     program = f"""
         import signal, threading
+        import miniasync
         from gate import Gate
         def handler(number, frame):
             gate.open()
-            gate.mover.close()
-            print("closed", dst)
+            mover.close()
+            print("closed", bytes(dst))
+            dst.append(0)
         dst = bytearray(5)
-        with Gate() as gate:
-            future = gate.mover.{made}
-            called = []
-            future.add_done_callback(called.append)
+        with Gate() as gate, Gate() as far:
+            mover = gate.mover
+            far.open()
+            other = far.mover.memcpy(bytearray(1), b"1")
+            future = {MADE[made]}
+            called = threading.Semaphore(0)
+            future.add_done_callback(lambda _: called.release())
             signal.signal(signal.SIGTERM, handler)
             main = threading.get_ident()
             def send():
                 gate.wait_entered()
-                while not future._flight.lock.locked():
+                while future._flight.holder != main and not mover.closed:
                     pass
                 signal.pthread_kill(main, signal.SIGTERM)
             thread = threading.Thread(target=send)
             thread.start()
-            future.result({timeout})
+            {INTERRUPTED[way]}
             thread.join()
-            assert called == [future]
-            dst.append(0)
+            assert called.acquire(timeout=30)
+            assert future.exception() is None
+            assert dst == b"12345\\0"
+            assert not far.mover.closed
         """
-    assert run_python(program) == "closed bytearray(b'12345')\n"
+    assert run_python(program) == "closed b'12345'\n"
+
+
+@pytest.mark.parametrize("way", ["result()", "result(timeout=30)", "wait()"])
+def test_a_handler_forks(run_python: Callable[[str], str], way: str) -> None:
+    """The child comes back from the handler, into the wait."""
+    wait = "miniasync.wait([future])" if way == "wait()" else f"future.{way}"
+    program = f"""
+        import os, signal, threading, warnings
+        warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+        import miniasync
+        from gate import Gate
+        def handler(number, frame):
+            global pid
+            pid = os.fork()
+            if pid:
+                gate.open()
+        gate = Gate()
+        signal.signal(signal.SIGTERM, handler)
+        main = threading.get_ident()
+        def send(flight):
+            gate.wait_entered()
+            while flight.holder != main:
+                pass
+            signal.pthread_kill(main, signal.SIGTERM)
+        for made in (
+            lambda: gate.mover.memcpy(bytearray(5), b"12345"),
+            lambda: gate.mover.memcpy_batch([(bytearray(5), b"12345")]),
+            lambda: miniasync.chain(gate.mover.memcpy(bytearray(5), b"12345"), len),
+            lambda: miniasync.chain(*(
+                gate.mover.memcpy(bytearray(5), b"12345") for _ in range(2)
+            )),
+        ):
+            gate.close()
+            future = made()
+            thread = threading.Thread(target=send, args=(future._flight,))
+            thread.start()
+            try:
+                {wait}
+            except miniasync.JobCorruptedError:
+                pass
+            error = future.exception()
+            if pid == 0:
+                os._exit("forked" not in str(error))
+            assert error is None
+            assert os.waitpid(pid, 0) == (pid, 0)
+            thread.join()
+        gate.mover.close()
+        """
+    run_python(program)
+
+
+def test_a_handler_wants_the_default_mover(run_python: Callable[[str], str]) -> None:
+    program = """
+        import signal
+        import miniasync
+        from miniasync import _default
+        def handler(number, frame):
+            print(miniasync.memset(bytearray(2), 1).result())
+        signal.signal(signal.SIGTERM, handler)
+        class Mover(miniasync.ThreadsMover):
+            def __init__(self):
+                if _default._mover is None:
+                    signal.raise_signal(signal.SIGTERM)
+                super().__init__()
+        made = _default.ThreadsMover
+        def make():
+            _default.ThreadsMover = made
+            return Mover()
+        _default.ThreadsMover = make
+        mover = miniasync.default_mover()
+        assert mover is miniasync.default_mover()
+        """
+    assert run_python(program) == "bytearray(b'\\x01\\x01')\n"
