@@ -23,9 +23,10 @@ from miniasync._ends import (
     error_of,
 )
 from miniasync._ffi import MEMCPY, MEMSET, NULL, lib, new
-from miniasync._flight import Flight, outstanding
+from miniasync._flight import Flight
 from miniasync._future import Future, Operation
 from miniasync._interest import interest_of
+from miniasync._outstanding import outstanding
 from miniasync.errors import BatchError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from _thread import RLock
 from typing import TYPE_CHECKING, Any, overload
 
 from miniasync._batch import B
-from miniasync._flight import finish_at_exit
+from miniasync._ending import finish_at_exit
 from miniasync._movers import ThreadsMover
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from weakref import WeakSet
 from miniasync import _ffi
 from miniasync._ends import FAILED, FORKED, PENDING
 from miniasync._ffi import NULL
-from miniasync._flight import SLICE_NS, TRY, WAIT, Flight, refuse
+from miniasync._flight import Flight
 from miniasync._interest import attend
+from miniasync._locks import SLICE_NS, TRY, WAIT, refuse
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Driven(Flight):
             if mine:
                 self.holder = me
                 try:
-                    self._take_back()
+                    self.take_back()
                 except BaseException:
                     self.holder = None
                     try:
@@ -192,7 +193,7 @@ class Driven(Flight):
                     return self.code
                 self.holder = me
                 try:
-                    self._take_back()
+                    self.take_back()
                     while self.run(shared.cdata, left) == PENDING and left:
                         left = max(deadline - monotonic_ns(), 0)
                         if self.left:

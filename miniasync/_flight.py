@@ -21,9 +21,9 @@ does can free memory under a copy.
   from the first instruction after taking it to the last before giving it back,
   with no call in between that a handler could follow. A handler that closes the
   mover cannot wait for what it interrupted: it takes what C has of it to its end
-  (`_complete`), as if C had been quick, and lets go of its buffers, which C needs no
+  (`_ending`), as if C had been quick, and lets go of its buffers, which C needs no
   more. The slot, and the rest, it leaves to its holder: so what is passed to C is
-  looked at before the code is. One that waits for it is refused (`refuse`). One that
+  looked at before the code is. One that waits for it is refused (`_locks`). One that
   forks comes back into the holder's work, in the child as well.
 * `settle` is the only end. The code comes first: who sees it needs no lock.
 * Who gives the lock back attends to those interested (`_interest`), with no
@@ -34,39 +34,24 @@ does can free memory under a copy.
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 from _thread import allocate_lock, get_ident
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from miniasync import _ffi
+from miniasync import _ffi, _outstanding
 from miniasync._ends import CANCELLED, FORKED, PENDING, error_of
 from miniasync._ffi import NULL
 from miniasync._interest import attend
+from miniasync._locks import SLICE_NS, TRY, WAIT, refuse
+from miniasync._outstanding import outstanding
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from miniasync._ffi import CData
     from miniasync._handle import Handle
     from miniasync._interest import Interest
-
-# The longest sleep between two looks at signals.
-SLICE_NS = 50_000_000
-
-# Arguments of a lock's acquire, for `map`: what a signal handler raises comes after
-# any call, also one that has just taken a lock; but not after a loop's next item.
-TRY = (False,)
-WAIT = (True,)
-
-# How long to wait for who may have seen the end, in seconds.
-_TURN = (0.005,)
-
-outstanding: set[Flight] = set()
-_exiting = False
 
 
 class Flight:
@@ -189,8 +174,8 @@ class Flight:
             self.root().poll()
         elif self.code == PENDING and self.enter():
             try:
-                if self.run(NULL, 0) == PENDING and _exiting:
-                    self._run_to_end()
+                if self.run(NULL, 0) == PENDING and _outstanding.exiting:
+                    self.run_to_end()
             finally:
                 self.holder = None
                 try:
@@ -220,10 +205,10 @@ class Flight:
                 self.holder = me
                 try:
                     if self.interest is not None:
-                        self._take_back()
+                        self.take_back()
                     # Most operations need no more than this.
                     if self.run(shared.cdata, SLICE_NS) == PENDING:
-                        self._run_to_end()
+                        self.run_to_end()
                 finally:
                     self.holder = None
         finally:
@@ -251,14 +236,14 @@ class Flight:
             self.holder = me
             try:
                 if self.interest is not None:
-                    self._take_back()
+                    self.take_back()
                 while True:
                     left = max(deadline - monotonic_ns(), 0)
                     code = self.run(shared.cdata, min(left, SLICE_NS))
                     if code != PENDING:
                         return code
                     if left == 0:
-                        return self._run_to_end() if _exiting else code
+                        return self.run_to_end() if _outstanding.exiting else code
             finally:
                 self.holder = None
                 try:
@@ -269,61 +254,6 @@ class Flight:
                     raise
         self._leave_outstanding_if_settled()
         return self.code
-
-    def finish(self) -> None:
-        """Wait for the end of what C does for it, or is about to begin."""
-        me = get_ident()
-        while True:
-            root = self.root()
-            # In turns: who has it may go on with something else afterwards.
-            for mine in map(root.lock.acquire, WAIT, _TURN):
-                if not mine:
-                    if root.holder == me:
-                        self._complete(root)
-                        return
-                    break
-                root.holder = me
-                try:
-                    root._take_back()
-                    self._finish_within(root)
-                finally:
-                    root.holder = None
-                    try:
-                        root.lock.release()
-                        root.attend()
-                    except BaseException:
-                        root.attend()
-                        raise
-                if self.slot is None:
-                    return
-
-    def _outermost(self) -> Flight:
-        """What C goes through as a whole."""
-        flight: Flight = self
-        while flight.parent is not None and not flight.parent.runs_python:
-            flight = flight.parent
-        return flight
-
-    def _finish_within(self, root: Flight) -> None:
-        flight = self._outermost()
-        if flight.slot is not None and flight.root() is root:
-            flight._run_to_end()
-            if _exiting and root is not self:
-                root.run(NULL, 0)  # its functions: now or never
-
-    def _complete(self, root: Flight) -> None:
-        """Have C complete it, within something that this thread is about."""
-        root._take_back()
-        flight = self._outermost()
-        memory = flight.slot
-        leaf = flight.begun()
-        while leaf is not None and not _ffi.run_future(leaf, shared.cdata, SLICE_NS):
-            pass
-        del memory
-        code = self.outcome()
-        if self.code == PENDING and code != PENDING:
-            self.code = code
-            self.let_go()
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
@@ -350,7 +280,7 @@ class Flight:
                 self.holder = me
                 try:
                     if self.interest is not None:
-                        self._take_back()
+                        self.take_back()
                 except BaseException:
                     self.holder = None
                     try:
@@ -386,12 +316,14 @@ class Flight:
     def let_go(self) -> None:
         """Let go of what it holds, apart from the slot; twice is fine."""
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
+        """Take it from who watches it. The lock is held."""
         interest = self.interest
         if interest is not None and interest.watch is not None:
             interest.watch.remove(self)
 
-    def _run_to_end(self) -> int:
+    def run_to_end(self) -> int:
+        """Start it or go on until its end. The lock is held."""
         # Signal handlers run in the main thread only.
         is_main = get_ident() == threading.main_thread().ident
         timeout_ns = SLICE_NS if is_main else _ffi.FOREVER
@@ -414,55 +346,6 @@ class Flight:
             outstanding.discard(self)
 
 
-def refuse() -> NoReturn:
-    """Say that this thread would wait for what it is about itself."""
-    raise RuntimeError(
-        "this thread is at this future already: what interrupts it, such as a signal"
-        " handler, and what it runs, such as a step, cannot wait for it"
-    )
-
-
-def attend_all(flights: Iterator[Flight]) -> None:
-    """See to those interested in any of them, whatever callbacks raise."""
-    for flight in flights:
-        if flight.interest is not None:
-            try:
-                attend(flight)
-            except BaseException:
-                try:
-                    attend(flight)
-                finally:
-                    attend_all(flights)
-                raise
-
-
-def finish_all(handle: Handle | None = None) -> None:
-    """Wait for what C does, for this mover or for all."""
-    for flight in outstanding.copy():
-        if flight.code != PENDING and flight.slot is None:
-            outstanding.discard(flight)  # an exception may have left it there
-        elif handle is None or flight.uses(handle):
-            flight.finish()
-
-
-def finish_all_if_exiting() -> None:
-    """Near the interpreter's end, wait: soon nobody can any more."""
-    if _exiting:
-        finish_all()
-
-
-def finish_at_exit() -> None:
-    """Wait for all that C does: from now on nothing is left running."""
-    global _exiting
-    _exiting = True
-    while True:
-        try:
-            return finish_all()
-        except KeyboardInterrupt:
-            # The interpreter would free memory that is being written to.
-            continue
-
-
 def _after_fork_in_child() -> None:
     # Workers and other threads stayed behind, with what they were doing.
     me = get_ident()
@@ -481,5 +364,4 @@ def _after_fork_in_child() -> None:
         flight.settle(flight.code)
 
 
-atexit.register(finish_at_exit)
 os.register_at_fork(after_in_child=_after_fork_in_child)

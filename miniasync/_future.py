@@ -22,8 +22,8 @@ from weakref import ref
 
 from miniasync import _ffi
 from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED, SUCCESS, TEXTS
-from miniasync._flight import outstanding
 from miniasync._interest import attend, interest_of, listen
+from miniasync._outstanding import outstanding
 from miniasync._step import Pending, Step, Waker
 
 if TYPE_CHECKING:

@@ -18,14 +18,10 @@ from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi
+from miniasync._ending import finish_all_if_exiting
 from miniasync._ends import PENDING
-from miniasync._flight import (
-    SLICE_NS,
-    WAIT,
-    attend_all,
-    finish_all_if_exiting,
-    refuse,
-)
+from miniasync._interest import attend_all
+from miniasync._locks import SLICE_NS, WAIT, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi
+from miniasync._ending import finish_all
 from miniasync._ffi import ffi
-from miniasync._flight import finish_all, outstanding
+from miniasync._outstanding import outstanding
 from miniasync.errors import ClosedError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from miniasync._daemon import daemon
 from miniasync._ends import PENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from miniasync._ffi import CData
     from miniasync._flight import Flight
@@ -138,6 +138,20 @@ def attend(flight: Flight) -> None:
             flight.interest.woken = True
         _attend(flight)
         raise
+
+
+def attend_all(flights: Iterator[Flight]) -> None:
+    """See to those interested in any of them, whatever callbacks raise."""
+    for flight in flights:
+        if flight.interest is not None:
+            try:
+                attend(flight)
+            except BaseException:
+                try:
+                    attend(flight)
+                finally:
+                    attend_all(flights)
+                raise
 
 
 def _attend(flight: Flight) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from miniasync import _ffi
 from miniasync._ends import CLOSED, PENDING, STRANDED, SUCCESS
 from miniasync._ffi import NULL, SLOT, lib, new, run
-from miniasync._flight import Flight, outstanding
+from miniasync._flight import Flight
 from miniasync._interest import interest_of
+from miniasync._outstanding import outstanding
 
 if TYPE_CHECKING:
     from miniasync._buffers import Pins

@@ -13,10 +13,10 @@ from miniasync._batch_buffers import checked_byte
 from miniasync._buffers import integer, pin_copy, pin_one
 from miniasync._closing import Closing
 from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, counters_of, ffi, lib
-from miniasync._flight import outstanding
 from miniasync._future import Future, Operation
 from miniasync._handle import Handle
 from miniasync._move import Move
+from miniasync._outstanding import outstanding
 from miniasync._small import SmallMove
 from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from miniasync import _ffi
 from miniasync._ends import CLOSED, FORKED, PENDING, SUCCESS
 from miniasync._ffi import MEMCPY
-from miniasync._flight import TRY, outstanding
 from miniasync._interest import attend
+from miniasync._locks import TRY
 from miniasync._move import Move
+from miniasync._outstanding import outstanding
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData

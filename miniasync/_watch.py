@@ -38,13 +38,11 @@ from weakref import WeakSet
 from miniasync import _ffi
 from miniasync._ends import PENDING
 from miniasync._ffi import lib
+from miniasync._locks import TRY
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._flight import Flight
-
-# As in `_flight`.
-TRY = (False,)
 
 # How many completions cross from C at a time.
 _AT_ONCE = 256

@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 import miniasync
-from miniasync import _flight
+from miniasync import _outstanding
 
 HERE = Path(__file__).parent
 
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def nothing_is_left() -> Iterator[None]:
     """Every test ends its operations, or has the reaper do it."""
     yield
-    assert not _flight.outstanding
+    assert not _outstanding.outstanding
 
 
 def _threads() -> miniasync.DataMover:

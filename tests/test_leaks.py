@@ -18,7 +18,7 @@ from model import Own
 from pinned import free
 
 import miniasync
-from miniasync import DataMover, Future, _daemon, _flight
+from miniasync import DataMover, Future, _daemon, _outstanding
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was dropped:ResourceWarning")
 
@@ -69,7 +69,7 @@ def settle() -> None:
     """Wait until what was dropped is let go of, and the daemon has ended."""
     gc.collect()
     deadline = time.monotonic() + PATIENCE_S
-    while _flight.outstanding or _daemon.daemon().running:
+    while _outstanding.outstanding or _daemon.daemon().running:
         assert time.monotonic() < deadline
         time.sleep(0.001)
 
@@ -182,7 +182,7 @@ def test_drop(make: Callable[[], Future[Any]]) -> None:
         make().cancel()
         make().start()
         make().start().add_done_callback(repr)
-        if len(_flight.outstanding) > 100:
+        if len(_outstanding.outstanding) > 100:
             settle()
 
     leaves_nothing(turn, TURNS // 4, slack=500_000)

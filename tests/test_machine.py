@@ -34,7 +34,7 @@ from making import GATED, MOVERS, OURS, Making, which
 from model import Job, same
 
 import miniasync
-from miniasync import _daemon, _flight
+from miniasync import _daemon, _outstanding
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*was dropped:ResourceWarning"),
@@ -331,7 +331,7 @@ class Machine(Making):
         self.gate.open()
         gc.collect()
         deadline = time.monotonic() + PATIENCE_S
-        while _flight.outstanding or not _daemon.daemon().idle:
+        while _outstanding.outstanding or not _daemon.daemon().idle:
             assert time.monotonic() < deadline, "never let go of"
         for mover in self.movers:
             assert mover.stats().pending == 0
