@@ -7,6 +7,7 @@
 bytearray(b'bytes')
 """
 
+import miniasync._sweep  # noqa: F401 - it adds itself to the garbage collector
 from miniasync._chain import chain
 from miniasync._default import (
     default_mover,
