@@ -7,6 +7,7 @@ is imported only here. (https://dmlc.github.io/dlpack/latest/python_spec.html)
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 _CPU = 1  # DLDeviceType.kDLCPU
@@ -34,12 +35,23 @@ def as_array(name: str, obj: Any) -> object:
         raise TypeError(
             f"{name}: NumPy is needed to use the memory of a {type(obj).__name__}"
         ) from None
-    if obj.__dlpack_device__()[0] != _CPU:
-        raise BufferError(
-            f"{name} is in the memory of a device: copy it to the CPU first"
-        )
     try:
-        # NumPy takes memory from older versions of DLPack for read-only.
-        return obj.numpy() if hasattr(obj, "numpy") else np.from_dlpack(obj)
+        if obj.__dlpack_device__()[0] == _CPU:
+            # NumPy takes memory from older versions of DLPack for read-only.
+            return _numbers(obj) if hasattr(obj, "numpy") else np.from_dlpack(obj)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise BufferError(f"{name} cannot be used: {error}") from None
+    raise BufferError(f"{name} is in the memory of a device: copy it to the CPU first")
+
+
+def _numbers(tensor: Any) -> object:
+    """A tensor of PyTorch's as an array; of bytes if NumPy has no such numbers."""
+    try:
+        return tensor.numpy()
+    except TypeError:
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(tensor, torch.Tensor):
+            raise
+    # Such as bfloat16. One number alone cannot be seen as several.
+    row = tensor if tensor.dim() else tensor.reshape(1)
+    return row.view(torch.uint8).numpy()

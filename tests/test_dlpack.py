@@ -101,6 +101,23 @@ class TestTorch:
         with pytest.raises(BufferError, match="not C-contiguous"):
             mover.memset(torch.zeros(4, 4).t(), 1)
 
+    @pytest.mark.parametrize("kind", ["bfloat16", "float8_e4m3fn"])
+    def test_numbers_that_numpy_lacks(
+        self, mover: DataMover, torch: Any, kind: str
+    ) -> None:
+        dtype = getattr(torch, kind)
+        dst, src = torch.zeros(2, 3, dtype=dtype), torch.ones(2, 3, dtype=dtype)
+        assert mover.memcpy(dst, src).result() is dst
+        assert torch.equal(dst.view(torch.uint8), src.view(torch.uint8))
+        one = mover.memset(torch.ones((), dtype=dtype), 0).result()
+        assert complex(one.item()) == 0
+        with pytest.raises(BufferError, match="dst"):
+            mover.memset(torch.zeros(4, 4, dtype=dtype).t(), 1)
+
+    def test_without_memory(self, mover: DataMover, torch: Any) -> None:
+        with pytest.raises(BufferError, match="src cannot be used: .*meta"):
+            mover.memcpy(bytearray(4), torch.zeros(1, device="meta"))
+
     def test_keeps_the_memory(self, mover: DataMover, torch: Any) -> None:
         future = mover.memcpy(bytearray(4000), torch.ones(1000))
         assert future.result() == np.ones(1000, np.float32).tobytes()
