@@ -17,7 +17,7 @@ import warnings
 from enum import Enum
 from functools import partial
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from weakref import ref
 
 from miniasync import _ffi
@@ -265,6 +265,11 @@ class Future(Generic[T]):
         code = self._flight.wait()
         if kind is None and code != SUCCESS:
             raise self._flight.error()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a future cannot be copied or pickled: it stands for work of this process"
+        )
 
     def __repr__(self) -> str:
         flight = self._flight

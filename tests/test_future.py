@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import sys
 import weakref
 from collections.abc import Callable
@@ -293,3 +295,13 @@ class TestNoCycles:
         assert sys.getrefcount(src) == before[1]
         del future
         assert sys.getrefcount(dst) == before[0]
+
+
+def test_copies_are_refused(mover: DataMover) -> None:
+    """A copy that is dropped would cancel the operation of both."""
+    ways: list[Callable[[object], object]] = [copy.copy, copy.deepcopy, pickle.dumps]
+    with Runtime() as runtime:
+        for thing in (mover.memset(bytearray(5), 1), mover, runtime):
+            for way in ways:
+                with pytest.raises(TypeError, match="cannot be copied or pickled"):
+                    way(thing)
