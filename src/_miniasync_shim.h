@@ -79,6 +79,8 @@ size_t ma_shim_no_number(const struct data_mover_threads *dmt);
 #define data_mover_threads_set_inline_below ma_shim_no_set_inline_below
 #define data_mover_threads_get_inline_below ma_shim_no_number
 #define data_mover_threads_get_nthreads ma_shim_no_number
+/* Under another name: a library without the function may yet declare it. */
+#define data_mover_threads_stats ma_shim_threads_stats
 struct data_mover_threads_stats {
 	size_t size;
 	uint64_t queued;
