@@ -349,13 +349,6 @@ class ThreadsMover(DataMover):
         Raises:
             ClosedError: The mover is closed.
             NotSupportedError: The C library in use does not count.
-
-        Example:
-            >>> import miniasync
-            >>> with miniasync.ThreadsMover(inline_below=0) as mover:
-            ...     _ = mover.memset(bytearray(100), 1).result()
-            ...     mover.threads_stats()["worker_bytes"]
-            100
         """
         cmover = self._cmover()
         if _ffi.IS_UPSTREAM:
