@@ -75,3 +75,12 @@ foreach(list MINIASYNC_ADDON_SOURCES MINIASYNC_SOURCES MINIASYNC_DML_NEEDS
     MINIASYNC_DML_SOURCES MINIASYNC_DML_STUB)
   list(TRANSFORM ${list} PREPEND ${CMAKE_CURRENT_LIST_DIR}/../src/)
 endforeach()
+
+# A loop that copies is 62 bytes long, and takes 1.4 times as long (Zen 5) if it
+# lies in two of the lines that instructions are fetched in.
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-falign-loops=64 MA_HAVE_ALIGN_LOOPS)
+if(MA_HAVE_ALIGN_LOOPS)
+  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/../src/engine_x86.c
+    PROPERTIES COMPILE_OPTIONS -falign-loops=64)
+endif()
