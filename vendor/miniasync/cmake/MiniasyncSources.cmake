@@ -29,6 +29,7 @@ set(MINIASYNC_ADDON_SOURCES
   wait.c
   wait_pause.c
   wait_plain.c
+  wait_rounds.c
   wait_slices.c
   wait_twins.c
   waiter.c

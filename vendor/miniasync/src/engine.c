@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "compiler.h"
 #include "engine_kernels.h"
 #include "flush.h"
 
@@ -204,10 +205,7 @@ is_small(size_t n, uint64_t flags)
 	return n < LIBC_BELOW && !(flags & VDM_F_MEM_DURABLE);
 }
 
-/* Apart, so that the functions that call them save no registers for them. */
-#define APART __attribute__((noinline))
-
-APART static void
+static MA__APART void
 copy(void *dst, const void *src, size_t n, size_t whole, uint64_t flags)
 {
 	const struct ma__engine_config *config = ma__engine_config();
@@ -220,7 +218,7 @@ copy(void *dst, const void *src, size_t n, size_t whole, uint64_t flags)
 		take(path, config->kernels, dst, src, n, flags);
 }
 
-APART static void
+static MA__APART void
 move(void *dst, const void *src, size_t n, size_t whole, uint64_t flags)
 {
 	const struct ma__engine_config *config = ma__engine_config();
@@ -233,7 +231,7 @@ move(void *dst, const void *src, size_t n, size_t whole, uint64_t flags)
 		take(path, config->kernels, dst, src, n, flags);
 }
 
-APART static void
+static MA__APART void
 fill(void *dst, int c, size_t n, size_t whole, uint64_t flags)
 {
 	const struct ma__engine_config *config = ma__engine_config();

@@ -2,7 +2,7 @@
 /*
  * monitor.c -- watching futures for an event loop
  *
- * A monitor does what a wait does (wait.c), but it returns instead of sleeping,
+ * A monitor does what a wait does (wait_rounds.c), but it returns instead of sleeping,
  * and its wakes ring a bell (bell.h), whose descriptor the event loop sleeps
  * on. It is one waiter (waiters.c) with a bell in the place of the park, and one
  * entry (entries.h) for each watched future, with the cell that its task is
@@ -211,7 +211,7 @@ poll_entry(struct future_monitor *monitor, struct ma__entry *entry,
 		return;
 	}
 	entry->state = MA__ENTRY_WATCHED;
-	/* One that was only checked and says nothing has not moved: wait.c. */
+	/* One that was only checked and says nothing has not moved: wait_rounds.c. */
 	if (wakes || checked) {
 		entry->in_rounds = false;
 		ma__list_append(&monitor->quiet, entry);

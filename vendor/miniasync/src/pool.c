@@ -67,6 +67,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "compiler.h"
 #include "fork.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -87,19 +88,24 @@
 #define UNPOISON(op) ((void)(op))
 #endif
 
-/* Its registers are not to be saved by who hardly ever calls it. */
-#ifdef __GNUC__
-#define SLOW __attribute__((noinline))
-#else
-#define SLOW
-#endif
-
 #define SLAB_OPS 64
+
+/* What an operation that is over at once needs lies in its first two lines. */
+#define LINE ((uintptr_t)64)
 
 struct ma__slab {
 	struct ma__slab *next;
-	struct ma__op ops[SLAB_OPS];
+	char memory[SLAB_OPS * sizeof(struct ma__op) + LINE - 1];
 };
+
+/* At the beginning of a cache line. */
+static struct ma__op *
+ops_of(struct ma__slab *slab)
+{
+	char *const at = slab->memory;
+
+	return (void *)(at + (-(uintptr_t)at & (LINE - 1)));
+}
 
 /* How many a thread takes or gives back at a time. */
 #define HANDFUL (MA__POOL_KEEP / 2)
@@ -178,7 +184,7 @@ take_spare(struct ma__pool *pool)
 		slab->next = pool->slabs;
 		pool->slabs = slab;
 		for (size_t i = SLAB_OPS; i-- > 0;)
-			push(&pool->spare, &slab->ops[i]);
+			push(&pool->spare, &ops_of(slab)[i]);
 	}
 	pool->futures++;
 	return pop(&pool->spare);
@@ -381,7 +387,7 @@ ma__pool_close(struct ma__pool *pool)
 }
 
 /* `entered`: the thread may look at what it keeps. NULL as ma__pool_get(). */
-static SLOW struct ma__op *
+static MA__APART struct ma__op *
 take_slowly(struct ma__pool *pool, bool entered)
 {
 	struct ma__op *op;
@@ -445,7 +451,7 @@ ma__pool_drop(struct ma__pool *pool, struct ma__op *op)
 }
 
 /* Its future is complete; `last`: nobody has a reference. `entered` as above. */
-static SLOW void
+static MA__APART void
 end_slowly(struct ma__pool *pool, struct ma__op *op, bool last, bool entered)
 {
 	if (entered && (kept.id == pool->id || change_over(pool))) {

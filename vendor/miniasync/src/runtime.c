@@ -38,13 +38,13 @@ runtime_delete(struct runtime *runtime)
 void
 runtime_wait(struct runtime *runtime, struct future *fut)
 {
-	runtime_wait_multiple(runtime, &fut, 1);
+	/* Without deadline and signals it ends with all of them complete. */
+	(void)ma__wait(&runtime->waiters, &fut, 1, 1, MA__NEVER, false);
 }
 
 void
 runtime_wait_multiple(struct runtime *runtime, struct future *futs[],
 	size_t nfuts)
 {
-	/* Without deadline and signals it ends with all of them complete. */
 	(void)ma__wait(&runtime->waiters, futs, nfuts, nfuts, MA__NEVER, false);
 }

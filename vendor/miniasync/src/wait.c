@@ -1,304 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * wait.c -- polling futures until they are complete
+ * wait.c -- a wait from its beginning to its end
  *
- * Each incomplete future of a wait has a cell. After a poll it goes into one of
- * two lists: *quiet* if the future announced a waker, which is then left alone
- * until its cell is woken, or *polled*, to be polled again in the next round. A
- * round polls the polled ones and those woken, in the order of the array, those
- * that currently answer FUTURE_PROPERTY_ASYNC first. While the thread naps
- * between rounds, a wake brings a round of the woken ones only. So a completion
- * costs the same however many futures are waited for.
+ * Most futures that are waited for alone are complete after their first poll: then
+ * nothing is to be listed, sorted or slept for. So that poll, the *opening*, comes
+ * first, and all else is made when it turns out to be needed.
  *
- * notifier_used: a task says in it what it will use, but an operation's later
- * polls may say nothing (op_check is given no notifier), and silence reads like
- * NONE. A future that was quiet, was woken and then keeps silent is therefore
- * polled, which is right for both. One that was polled only because it is time
- * to check on forgotten wakers stays quiet: it has not moved. Our own movers,
- * where they are not given the notifier, find the cell in ma__polling and say so
- * there.
+ * The opening hands out a cell like any other poll, the waiter's first one, unless
+ * that is on its way from an earlier wait. It may be woken from then on. So a wait
+ * that goes on keeps the cell, and takes nothing off the stack of woken ones before
+ * the cell is in one of its lists.
  *
- * How wakes reach the cells, and why none is lost: see waiters.c. When the
- * thread polls and when it sleeps: see pace.h.
- *
- * A wait works: movers of ours execute a piece of what is polled, in the poll, and
- * have it polled again at once (`again`; see workers.c). Between two pieces the
- * wait looks at its deadline, at the number of complete futures and, if it does
- * not want all of them, at wakes. Then it has had enough: what is left of the
- * round is polled without helping. Signals it sees when it sleeps, as ever.
+ * All others, and what comes after an opening: see wait_rounds.c.
  */
 
-#include <errno.h>
-
+#include "compiler.h"
 #include "wait_state.h"
-
-/* So long the futures that were woken may be left waiting while it helps. */
-#define HELP_TIME (100 * MA__US)
 
 /* MA__ALONE_MAX in a hurry: what takes about 100 us. */
 #define ALONE_HURRY ((size_t)1 << 20)
 
-/* After a poll that may have executed a piece: is it time for other things? */
-static bool
-enough(struct wait *wait)
+/* Or is it on its way to the stack for an earlier wait? Then not now. */
+static inline bool
+is_free(const struct ma__cell *cell)
 {
-	const bool may_end = wait->nwanted < wait->nfuts;
-	uint64_t now;
-
-	if (wait->ndone >= wait->nwanted)
-		return true;
-	if (wait->deadline == MA__NEVER && !may_end)
-		return false;
-	now = ma__now();
-	if (now >= wait->deadline)
-		return true;
-	if (wait->helped_at == 0)
-		wait->helped_at = now;
-	/* Not at each wake: there may be thousands, each ending a round. */
-	return may_end && now - wait->helped_at >= HELP_TIME &&
-		atomic_load_explicit(&wait->waiter->ready,
-			memory_order_relaxed) != NULL;
-}
-
-/* Polls a list of cells and sorts them into the lists by what came out. */
-static void
-poll_list(struct wait *wait, struct ma__cell *cell, struct ma__cell_list *again)
-{
-	while (cell != NULL) {
-		struct ma__cell *next = cell->next;
-		struct future *fut = wait->futs[cell->index];
-
-		if (cell->where == MA__POLLED) {
-			const bool wakes =
-				ma__poll_with(&wait->polling, fut, cell);
-			const bool helpful = wait->polling.again;
-
-			if (fut->context.state == FUTURE_STATE_COMPLETE)
-				ma__wait_complete(wait, cell);
-			else if (!helpful && (wakes || cell->checked))
-				ma__wait_quiet(wait, cell);
-			else
-				ma__cell_list_append(again, cell);
-			cell->checked = false;
-			if (helpful) {
-				wait->again = true;
-				if (!wait->polling.enough)
-					wait->polling.enough = enough(wait);
-			}
-		}
-		cell = next;
-	}
-}
-
-static struct ma__cell *
-take_some_woken(struct wait *wait, struct ma__cell *others)
-{
-	struct ma__cell *cell;
-
-	/* Acquire: pairs with the release of ma__cell_wake(). */
-	cell = atomic_exchange_explicit(&wait->waiter->ready, NULL,
-		memory_order_acquire);
-
-	while (cell != NULL) {
-		struct ma__cell *next = cell->ready_next;
-
-		/* A read-modify-write, for the order: see waiters.c. */
-		atomic_exchange_explicit(&cell->flags, MA__CELL_ARMED,
-			memory_order_acq_rel);
-		if (cell->where == MA__QUIET) {
-			ma__cells_unlink(&wait->quiet, cell);
-			cell->where = MA__POLLED;
-			cell->checked = false;
-			cell->next = others;
-			others = cell;
-		}
-		cell = next;
-	}
-	return others;
-}
-
-/* Takes the woken cells, puts those of this wait in front of `others`. */
-static inline struct ma__cell *
-take_woken(struct wait *wait, struct ma__cell *others)
-{
-	return atomic_load_explicit(&wait->waiter->ready,
-		       memory_order_relaxed) == NULL
-		? others
-		: take_some_woken(wait, others);
-}
-
-enum which {
-	WOKEN, /* those that were woken */
-	POLLED, /* and those that announced no waker */
-	ALL, /* and the rest */
-};
-
-/* Takes all quiet cells, to check on them, and puts them in front of `others`. */
-static struct ma__cell *
-take_quiet(struct wait *wait, struct ma__cell *others)
-{
-	while (wait->quiet != NULL) {
-		struct ma__cell *cell = wait->quiet;
-
-		ma__cells_unlink(&wait->quiet, cell);
-		cell->where = MA__POLLED;
-		cell->checked = true;
-		cell->next = others;
-		others = cell;
-	}
-	return others;
-}
-
-/* A round of a wait for one future: nothing to sort. */
-static void
-poll_lone(struct wait *wait, enum which which)
-{
-	struct ma__cell *cell = take_woken(wait, NULL);
-
-	if (which == ALL)
-		cell = take_quiet(wait, cell);
-	if (cell == NULL && which != WOKEN) {
-		cell = wait->polled.first;
-		ma__cell_list_init(&wait->polled);
-	}
-	poll_list(wait, cell, &wait->polled);
+	return atomic_load_explicit(&cell->flags, memory_order_relaxed) !=
+		MA__CELL_READY;
 }
 
 static void
-poll_round(struct wait *wait, enum which which)
+set_up(struct ma__cell *cell, size_t index)
 {
-	struct ma__cell *woken = NULL;
-	struct ma__cell *left = NULL;
-	struct ma__cell *cell;
-	struct ma__cell_list async;
-	struct ma__cell_list other;
-
-	woken = take_woken(wait, woken);
-	if (which == ALL)
-		woken = take_quiet(wait, woken);
-	cell = ma__cells_sort(woken, ma__before_in_array, wait);
-	if (which == WOKEN)
-		left = wait->polled.first;
-	else
-		cell = ma__cells_merge(wait->polled.first, cell,
-			ma__before_in_array, wait);
-
-	ma__cell_list_init(&async);
-	ma__cell_list_init(&other);
-	while (cell != NULL) {
-		struct ma__cell *next = cell->next;
-
-		cell->async = false;
-		if (cell->where == MA__POLLED) {
-			struct future *fut = wait->futs[cell->index];
-
-			ma__polling_meets(&wait->polling, fut);
-			cell->async = ma__is_async(fut);
-		}
-		ma__cell_list_append(cell->async ? &async : &other, cell);
-		cell = next;
-	}
-
-	struct ma__cell *const first = async.first;
-	struct ma__cell *const then = other.first;
-
-	ma__cell_list_init(&async);
-	ma__cell_list_init(&other);
-	poll_list(wait, first, &async);
-	poll_list(wait, then, &other);
-	cell = ma__cells_merge(async.first, other.first, ma__before_in_array,
-		wait);
-	wait->polled.first =
-		ma__cells_merge(left, cell, ma__before_in_array, wait);
-}
-
-/* Polls until enough are complete; the first round is still to come. */
-static int
-run(struct wait *wait, bool interruptible)
-{
-	const uint64_t deadline = wait->deadline;
-	const size_t nwanted = wait->nwanted;
-	enum which which = POLLED;
-	uint64_t nap = 0; /* until when the polled ones are left alone */
-	int end = 0;
-
-	for (;;) {
-		const size_t ndone = wait->ndone;
-		uint64_t now;
-		uint64_t until;
-
-		wait->again = false;
-		wait->helped_at = 0;
-		wait->polling.soon = false;
-		if (wait->nfuts == 1)
-			poll_lone(wait, which);
-		else
-			poll_round(wait, which);
-		if (wait->twins_known)
-			ma__wait_sweep(wait);
-		if (wait->ndone >= nwanted)
-			return 0;
-		if (end != 0)
-			break;
-		if (wait->ndone != ndone)
-			nap = 0;
-
-		which = POLLED;
-		if (wait->polled.first != NULL && ma__wait_find_twins(wait))
-			continue;
-		if (deadline != MA__NEVER && ma__now() >= deadline) {
-			end = ETIMEDOUT;
-			if (wait->quiet == NULL || deadline == 0)
-				break;
-			/* A last look at those that nobody woke. */
-			which = ALL;
-			wait->polling.enough = true;
-			continue;
-		}
-		if (wait->again) {
-			wait->polling.enough = false;
-			ma__pace_progress(&wait->pace);
-			if (ma__pace_check(&wait->pace, ma__now()))
-				which = ALL;
-			nap = 0;
-			continue;
-		}
-		ma__polling_settle(&wait->polling);
-		if (wait->polled.first != NULL && nap == 0 &&
-			ma__pace_busy(&wait->pace)) {
-			ma__wait_breathe(wait);
-			continue;
-		}
-
-		if (ma__wait_find_twins(wait))
-			continue;
-		now = ma__now();
-		if (ma__pace_check(&wait->pace, now)) {
-			which = ALL;
-			nap = 0;
-			continue;
-		}
-		/* Here, and not after sleeping: wakes may keep it from that. */
-		if (nap != 0 && now >= nap) {
-			nap = 0;
-			continue;
-		}
-		until = ma__earlier(wait->pace.check_at, deadline);
-		if (wait->polled.first != NULL) {
-			if (nap == 0)
-				nap = ma__pace_nap(&wait->pace, now);
-			until = ma__earlier(until, nap);
-			/* A wake before that concerns only the woken. */
-			which = WOKEN;
-		}
-		if (ma__wait_spin(wait, now, until))
-			continue;
-		if (ma__park_wait(&wait->waiter->park, until) == EINTR &&
-			interruptible)
-			end = EINTR;
-	}
-	/* One may have been completed by its twin, or by somebody else. */
-	return ma__count_complete(wait->futs, wait->nfuts) >= nwanted ? 0 : end;
+	cell->index = index;
+	cell->where = MA__POLLED;
+	cell->checked = false;
+	cell->twin = NULL;
 }
 
 /* Gives every incomplete future a cell; false if memory runs out. */
@@ -328,15 +64,10 @@ assign_cells(struct wait *wait)
 				at = 0;
 			}
 			cell = &block->cells[at++];
-			/* On its way to the stack for an earlier wait: not now. */
-			if (atomic_load_explicit(&cell->flags,
-				    memory_order_relaxed) == MA__CELL_READY)
+			if (!is_free(cell))
 				cell = NULL;
 		}
-		cell->index = i;
-		cell->where = MA__POLLED;
-		cell->checked = false;
-		cell->twin = NULL;
+		set_up(cell, i);
 		ma__cell_list_append(&wait->polled, cell);
 	}
 	return true;
@@ -366,12 +97,25 @@ alone(uint64_t deadline)
 }
 
 /* Not by an initialiser: the compiler would clear it all, which takes longer. */
-static void
-init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
+static inline void
+init_polling(struct ma__polling *polling, bool lone, bool all,
 	uint64_t deadline, bool interruptible)
 {
-	const bool lone = nfuts == 1 && nwanted == 1;
+	polling->alone = lone ? alone(deadline) : 0;
+	polling->helps = true;
+	/* Meanwhile it would not see that it has what it wants, or a signal. */
+	polling->functions = deadline == MA__NEVER && all && !interruptible;
+	/* The first round starts them all, which may be all that is wanted. */
+	polling->enough = !lone;
+	polling->soon = false;
+	polling->settle = NULL;
+}
 
+/* Likewise. */
+static void
+init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
+	uint64_t deadline)
+{
 	wait->futs = futs;
 	wait->nfuts = nfuts;
 	wait->nwanted = nwanted;
@@ -381,15 +125,69 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	wait->quiet = NULL;
 	wait->twins_known = false;
 	wait->word = NULL;
+	wait->again = false;
+	wait->helped_at = 0;
 	ma__pace_init(&wait->pace);
-	wait->polling.alone = lone ? alone(deadline) : 0;
-	wait->polling.helps = true;
-	/* Meanwhile it would not see that it has what it wants, or a signal. */
-	wait->polling.functions =
-		deadline == MA__NEVER && nwanted == nfuts && !interruptible;
-	/* The first round starts them all, which may be all that is wanted. */
-	wait->polling.enough = !lone;
-	wait->polling.settle = NULL;
+}
+
+struct opening {
+	struct ma__polling polling;
+	struct ma__cell *cell; /* NULL: there was none */
+	bool wakes; /* the future will have the cell woken */
+};
+
+/* The wait, but for what ma__wait() has done; ma__polling is not restored. */
+static MA__APART int
+go_on(struct ma__waiter *waiter, struct future *futs[], size_t nfuts,
+	size_t nwanted, uint64_t deadline, bool interruptible,
+	const struct opening *opening)
+{
+	struct wait wait;
+	int rc;
+
+	init(&wait, futs, nfuts, nwanted, deadline);
+	wait.waiter = waiter;
+	if (opening->cell != NULL) {
+		wait.polling = opening->polling;
+		set_up(opening->cell, 0);
+	} else {
+		init_polling(&wait.polling, nfuts == 1 && nwanted == 1,
+			nwanted == nfuts, deadline, interruptible);
+		if (waiter->left.first == futs[0])
+			ma__wait_resume(&wait);
+		ma__wait_take_late(&wait);
+		if (!assign_cells(&wait)) {
+			retire_all(&wait);
+			return ma__wait_without_cells(futs, nfuts, nwanted,
+				deadline, interruptible);
+		}
+	}
+	waiter->left.first = NULL;
+	ma__polling = &wait.polling;
+	rc = ma__wait_run(&wait, interruptible, opening->cell, opening->wakes);
+	ma__polling_settle(&wait.polling);
+	retire_all(&wait);
+	if (rc != 0 && deadline != 0)
+		ma__wait_leave(&wait);
+	return rc;
+}
+
+/* The opening, if the waiter is ready for one. Is the future complete? */
+static inline bool
+open_with(struct opening *opening, struct ma__waiter *waiter,
+	struct future *fut, uint64_t deadline, bool interruptible)
+{
+	if (fut->context.state != FUTURE_STATE_IDLE || !is_free(waiter->own))
+		return false;
+	opening->cell = waiter->own;
+	init_polling(&opening->polling, true, true, deadline, interruptible);
+	ma__polling = &opening->polling;
+	opening->wakes = ma__poll_with(&opening->polling, fut, opening->cell);
+	if (fut->context.state != FUTURE_STATE_COMPLETE)
+		return false;
+	if (opening->polling.settle != NULL)
+		ma__polling_settle(&opening->polling);
+	return true;
 }
 
 int
@@ -397,43 +195,30 @@ ma__wait(struct ma__waiters *waiters, struct future *futs[], size_t nfuts,
 	size_t nwanted, uint64_t deadline, bool interruptible)
 {
 	struct ma__polling *const outer = ma__polling;
-	struct wait wait;
+	struct ma__waiter *waiter;
+	struct opening opening;
 	int rc;
 
 	if (nfuts == 0 ||
 		(nfuts == 1 && futs[0]->context.state == FUTURE_STATE_COMPLETE))
 		return 0;
 
-	init(&wait, futs, nfuts, nwanted, deadline, interruptible);
 	if (outer != NULL)
 		ma__polling_settle(outer);
 	ma__polling = NULL;
-	wait.waiter = ma__waiters_take(waiters);
-	if (wait.waiter == NULL) {
+	opening.cell = NULL;
+	waiter = ma__waiters_take(waiters);
+	if (waiter == NULL)
 		rc = ma__wait_without_cells(futs, nfuts, nwanted, deadline,
 			interruptible);
-		ma__polling = outer;
-		return rc;
-	}
-
-	if (wait.waiter->left.first == futs[0])
-		ma__wait_resume(&wait);
-	wait.waiter->left.first = NULL;
-	/* Late wakes of earlier waits: their cells become usable again. */
-	take_woken(&wait, NULL);
-	if (assign_cells(&wait)) {
-		ma__polling = &wait.polling;
-		rc = run(&wait, interruptible);
-		ma__polling_settle(&wait.polling);
-		retire_all(&wait);
-		if (rc != 0 && deadline != 0)
-			ma__wait_leave(&wait);
-	} else {
-		retire_all(&wait);
-		rc = ma__wait_without_cells(futs, nfuts, nwanted, deadline,
-			interruptible);
-	}
+	else if (nfuts == 1 && nwanted == 1 &&
+		open_with(&opening, waiter, futs[0], deadline, interruptible))
+		rc = 0;
+	else
+		rc = go_on(waiter, futs, nfuts, nwanted, deadline,
+			interruptible, &opening);
 	ma__polling = outer;
-	ma__waiters_return(wait.waiter);
+	if (waiter != NULL)
+		ma__waiters_return(waiter);
 	return rc;
 }

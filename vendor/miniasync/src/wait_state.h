@@ -2,6 +2,7 @@
 /*
  * wait_state.h -- a wait in progress: what the parts of wait.c share
  *
+ * wait_rounds.c polls the futures, and sorts them by what comes out;
  * wait_twins.c finds the futures that stand in the array more than once;
  * wait_pause.c is what the thread does between two rounds; wait_slices.c is for
  * waits that go on after their deadline.
@@ -66,6 +67,17 @@ ma__before_in_array(const struct ma__cell *a, const struct ma__cell *b,
 	(void)arg;
 	return a->index < b->index;
 }
+
+/*
+ * Polls until enough are complete, as ma__wait(). If `opened` is not NULL, the
+ * first round is over: it is the cell of the only future, which has been polled,
+ * and `wakes` says if that will have the cell woken.
+ */
+int ma__wait_run(struct wait *wait, bool interruptible, struct ma__cell *opened,
+	bool wakes);
+
+/* Takes late wakes of earlier waits: their cells become usable again. */
+void ma__wait_take_late(struct wait *wait);
 
 /*
  * Finds the futures that stand in the array more than once. Only the cell of
