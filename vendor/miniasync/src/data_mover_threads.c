@@ -267,19 +267,18 @@ threads_op_check(void *data, const struct vdm_operation *operation)
 	struct ma__op *op = data;
 	struct data_mover_threads *dmt = op->mover;
 
-	/*
-	 * In a child a DONE operation may be lost all the same: what says so is
-	 * exact, the rest was copied at another time (fork.c).
-	 */
-	if (dmt->workers->orphaned &&
-		(op->executors != 0 ||
-			atomic_load_explicit(&op->state,
-				memory_order_relaxed) != MA__OP_DONE))
-		ma__workers_adopt(dmt->workers, op);
-	else if (ma__polling != NULL &&
-		atomic_load_explicit(&op->state, memory_order_relaxed) !=
-			MA__OP_DONE)
+	if (dmt->workers->orphaned) {
+		/*
+		 * A DONE operation may be lost all the same: what says so is
+		 * exact, the rest was copied at another time (fork.c).
+		 */
+		if (op->executors != 0 || !ma__op_is_done(op))
+			ma__workers_adopt(dmt->workers, op);
+	} else if (ma__op_is_done(op)) {
+		return FUTURE_STATE_COMPLETE;
+	} else if (ma__polling != NULL) {
 		help(dmt, op, operation);
+	}
 	return ma__op_poll(op, operation, dmt->desired) ? FUTURE_STATE_COMPLETE
 							: FUTURE_STATE_RUNNING;
 }

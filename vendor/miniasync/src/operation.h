@@ -31,28 +31,22 @@ enum ma__op_state {
 
 struct data_mover_threads;
 
+/* Laid out so that what each operation needs is in two cache lines; see pool.c. */
 struct ma__op {
 	atomic_uint state;
-	atomic_uint calls; /* of the waker, before the present one */
+	atomic_uint refs;
 	struct data_mover_threads *mover;
 	struct ma__op *next; /* in the queue or the free list */
-	struct ma__op *prev; /* in the queue */
 	struct ma__request request;
 
-	/* Whoever has LOCKED it; before PENDING the poller's. */
-	struct future_waker waker;
-	struct ma__cell *cell; /* counted */
-	bool told; /* this poll has been given its notifier */
-
 	uint64_t monitor; /* what a POLLER notifier watches: 0, at the end 1 */
-
-	atomic_uint refs;
+	enum vdm_operation_result result; /* valid once DONE */
+	bool told; /* this poll has been given its notifier */
 
 	/* Set before it is queued. */
 	bool function; /* a function of the program executes it: may block, */
 	bool slow; /* or is known to take its time, or not known, */
 	bool timed; /* and is to be measured */
-	size_t weight; /* bytes that take as long to copy */
 
 	/* The poller's. */
 	bool fresh; /* this poll, within a wait, has queued it */
@@ -61,10 +55,16 @@ struct ma__op {
 	atomic_bool queued; /* polls look at it without the lock */
 	bool helped; /* a wait has queued it, and is going to help */
 	unsigned executors; /* threads that execute a piece */
+	struct ma__op *prev; /* in the queue */
 	struct ma__pieces pieces;
 
+	size_t weight; /* bytes that take as long to copy; set as above */
 	atomic_size_t left; /* bytes not executed */
-	enum vdm_operation_result result; /* valid once DONE */
+
+	/* Whoever has LOCKED it; before PENDING the poller's. */
+	struct future_waker waker;
+	struct ma__cell *cell; /* counted */
+	atomic_uint calls; /* of the waker, before the present one */
 };
 
 /*
@@ -101,6 +101,18 @@ void ma__op_finish(struct ma__op *op, void (*blocks)(void *arg), void *arg);
  * who is polling need not be woken.
  */
 void ma__op_complete_polled(struct ma__op *op);
+
+/*
+ * Is it DONE, as far as can be seen without doing anything for it? If not,
+ * ma__op_poll() is to say.
+ */
+static inline bool
+ma__op_is_done(const struct ma__op *op)
+{
+	/* Acquire: the bytes, and the result. */
+	return atomic_load_explicit(&op->state, memory_order_acquire) ==
+		MA__OP_DONE;
+}
 
 /* By a poll: has the program's waker to be called at the end? */
 static inline bool

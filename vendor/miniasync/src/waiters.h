@@ -53,26 +53,27 @@ struct ma__cell_block {
 
 #define MA__WAITER_OWN_CELLS 4
 
+/* What each wait needs comes first. */
 struct ma__waiter {
-	atomic_size_t refs;
 	atomic_bool busy; /* a thread is waiting with it */
-	uint32_t spin; /* its thread's budgets (spin.h): for any wake, */
-	uint32_t spin_soon; /* and for one that is announced */
-	struct ma__waiter *next;
-	struct { /* the latest wait, if it ended in vain: see wait_slices.c */
-		const struct future *first; /* NULL: it did not */
-		size_t nfuts;
-		uint64_t at;
-		struct ma__pace pace;
-	} left;
 	bool has_bell;
 	union {
 		struct ma__park park;
 		struct ma__bell bell; /* of a monitor, in place of the park */
 	};
 	_Atomic(struct ma__cell *) ready;
-	struct ma__cell_block blocks;
 	struct ma__cell own[MA__WAITER_OWN_CELLS];
+	struct ma__cell_block blocks;
+	atomic_size_t refs;
+	struct ma__waiter *next;
+	uint32_t spin; /* its thread's budgets (spin.h): for any wake, */
+	uint32_t spin_soon; /* and for one that is announced */
+	struct { /* the latest that ended in vain: see wait_slices.c */
+		const struct future *first; /* NULL: none, or another since */
+		size_t nfuts;
+		uint64_t at;
+		struct ma__pace pace;
+	} left;
 };
 
 /* A waiter for the calling thread, or NULL if there is no memory for one. */

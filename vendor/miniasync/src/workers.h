@@ -35,9 +35,11 @@ enum ma__executor { MA__WORKER, MA__HELPER, MA__EXECUTORS };
 struct ma__workers {
 	struct ma__forkable forkable;
 	ma__execute_fn execute;
+	bool orphaned; /* this is a child's copy: there are no threads */
+	struct ma__pool pool;
+	size_t count;
 	atomic_size_t refs; /* the mover's, and of waits that owe a wake */
 	pthread_mutex_t lock; /* of all below, and of the operations' part */
-	struct ma__pool pool;
 	struct ma__op *first; /* the queue */
 	struct ma__op *last;
 	size_t load; /* what of their weight is not taken */
@@ -52,8 +54,6 @@ struct ma__workers {
 		uint64_t bytes;
 	} took[MA__EXECUTORS];
 	bool stopping;
-	bool orphaned; /* this is a child's copy: there are no threads */
-	size_t count;
 	struct ma__worker threads[];
 };
 
