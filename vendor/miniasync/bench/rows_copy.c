@@ -24,12 +24,13 @@ largest(const struct bench *bench)
 	return bench->quick ? MIB : 256 * MIB;
 }
 
-/* Each size against libc, with one goal for all. */
+/* Each size against libc, with one goal for all; `what` is of the row's name. */
 static void
-run_sizes(struct bench *bench, struct side ours, const size_t *sizes,
-	size_t count, double floor)
+run_sizes_of(struct bench *bench, const char *what, struct side ours,
+	const size_t *sizes, size_t count, double floor)
 {
 	struct side libc = ours;
+	char name[48];
 
 	libc.vdm = NULL;
 	for (size_t i = 0; i < count; i++) {
@@ -41,10 +42,18 @@ run_sizes(struct bench *bench, struct side ours, const size_t *sizes,
 		libc.n = ours.n = n;
 		outcome = versus_again(bench, &libc, &ours, time_for(bench, n),
 			floor);
-		report_add(bench->report, size_name(n), outcome.ratio, "x",
+		snprintf(name, sizeof(name), "%s%s", size_name(n), what);
+		report_add(bench->report, name, outcome.ratio, "x",
 			floor > 0 ? AT_LEAST : NO_GOAL, floor,
 			versus_detail(&outcome));
 	}
+}
+
+static void
+run_sizes(struct bench *bench, struct side ours, const size_t *sizes,
+	size_t count, double floor)
+{
+	run_sizes_of(bench, "", ours, sizes, count, floor);
 }
 
 static void
@@ -55,6 +64,7 @@ run_at_once(struct bench *bench)
 	static const size_t sizes[] = {64 * KIB, 128 * KIB, 256 * KIB,
 		512 * KIB, MIB, 2 * MIB, 4 * MIB, 6 * MIB, 8 * MIB};
 	static const size_t large[] = {12 * MIB, 16 * MIB};
+	static const size_t askew[] = {16 * KIB, 64 * KIB, 256 * KIB, MIB};
 	const size_t size = 16 * MIB;
 	struct data_mover_threads *mover = mover_default();
 	struct side ours = {.vdm = data_mover_threads_get_vdm(mover),
@@ -65,6 +75,13 @@ run_at_once(struct bench *bench)
 	run_sizes(bench, ours, small, COUNT(small), 0);
 	run_sizes(bench, ours, sizes, COUNT(sizes), 0.95);
 	run_sizes(bench, ours, large, COUNT(large), 0);
+	ours.dst += 7;
+	ours.src += 8213;
+	run_sizes_of(bench, ", misaligned", ours, askew, 1, 0);
+	run_sizes_of(bench, ", misaligned", ours, askew + 1, COUNT(askew) - 1,
+		0.95);
+	ours.dst -= 7;
+	ours.src -= 8213;
 	memory_delete(ours.dst, size);
 	memory_delete(ours.src, size);
 	data_mover_threads_delete(mover);

@@ -40,6 +40,7 @@ set(MINIASYNC_SOURCES
   data_mover_threads.c
   engine.c
   engine_config.c
+  engine_measure.c
   engine_x86.c
   flush.c
   fork.c
@@ -56,6 +57,7 @@ set(MINIASYNC_DML_NEEDS
   cputopo.c
   engine.c
   engine_config.c
+  engine_measure.c
   engine_x86.c
   flush.c
   fork.c

@@ -69,9 +69,8 @@ ma__copy_path(const struct ma__engine_config *config, const void *dst,
 	 */
 	if (distance % 32 != 0 && distance < config->kernels->backward_below)
 		return MA__PATH_BACKWARD;
-	/* Aligned alike, and too much for the first cache: libc is as good. */
-	if (config->kernels->forward_beats_libc &&
-		(distance % 32 != 0 || n <= config->l1d / 2))
+	if (n <= (distance % 32 != 0 ? config->forward_askew_max
+				     : config->forward_max))
 		return MA__PATH_FORWARD;
 	return MA__PATH_LIBC;
 }

@@ -17,7 +17,8 @@
 struct ma__kernels;
 
 /*
- * What the engine goes by: the machine's facts, overridden by the environment.
+ * What the engine goes by: the machine's facts, and what was tried on it, both
+ * overridden by the environment.
  *
  * MINIASYNC_CPU_FEATURES: see ma__cpu_features_allowed().
  * MINIASYNC_NT_THRESHOLD: nt_copy_min and nt_copy_hint_min, in bytes.
@@ -31,6 +32,9 @@ struct ma__engine_config {
 	size_t l1d; /* cache sizes in bytes, 0 if not known */
 	size_t l2;
 	size_t l3;
+	/* Copies of up to these sizes use the loop rather than libc, */
+	size_t forward_max; /* aligned alike, */
+	size_t forward_askew_max; /* and differently */
 	/* Whole operations from these sizes on use non-temporal stores. */
 	size_t nt_copy_min;
 	size_t nt_copy_hint_min; /* with VDM_F_NO_CACHE_HINT */

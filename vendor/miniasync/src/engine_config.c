@@ -8,6 +8,7 @@
 
 #include "cputopo.h"
 #include "engine_kernels.h"
+#include "engine_measure.h"
 #include "os.h"
 
 /* Where the CPU does not tell: rather too large, which leaves more to libc. */
@@ -46,6 +47,15 @@ set_up(void)
 	config.l1d = caches.l1d;
 	config.l2 = caches.l2;
 	config.l3 = caches.l3;
+
+	config.forward_max = 0;
+	config.forward_askew_max = 0;
+	if (config.kernels != NULL && config.kernels->forward_beats_libc) {
+		config.forward_max = caches.l1d / 2;
+		config.forward_askew_max = ma__measure_forward(config.kernels)
+			? SIZE_MAX
+			: config.forward_max;
+	}
 
 	l3 = caches.l3 != 0 ? caches.l3 : L3_UNKNOWN;
 	config.nt_copy_min = ma__parse_size(nt_copy, l3 / 16 * 7);

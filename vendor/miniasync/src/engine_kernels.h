@@ -35,8 +35,8 @@ struct ma__kernels {
 	/* Up to which seeming distance backward is better than libc. */
 	size_t backward_below;
 	/*
-	 * Whether forward is better than libc where source and destination are
-	 * aligned differently, and where both fit into the first cache.
+	 * Whether forward is better than libc where source and destination fit
+	 * into the first cache, and may be where they are aligned differently.
 	 */
 	bool forward_beats_libc;
 };

@@ -14,6 +14,7 @@
 #include "cputopo.h"
 #include "engine.h"
 #include "engine_kernels.h"
+#include "engine_measure.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -273,8 +274,6 @@ chooses_for_copies(void)
 static void
 chooses_between_loop_and_libc(void)
 {
-	static const struct ma__kernels kernels = {
-		.backward_below = 256, .forward_beats_libc = true};
 	static const struct choice choices[] = {
 		{1 << 30, 0, 2047, 2047, 0, MA__PATH_LIBC},
 		{1 << 30, 0, 2048, 2048, 0, MA__PATH_FORWARD},
@@ -282,14 +281,17 @@ chooses_between_loop_and_libc(void)
 		{1 << 30, 0, 16385, 16385, 0, MA__PATH_LIBC},
 		{(1 << 30) + 512, 0, 65536, 65536, 0, MA__PATH_LIBC},
 		{(1 << 30) + 513, 0, 65536, 65536, 0, MA__PATH_FORWARD},
+		{(1 << 30) + 513, 0, 65537, 65537, 0, MA__PATH_LIBC},
 		{(1 << 30) - 1, 0, 65536, 65536, 0, MA__PATH_FORWARD},
 		{(1 << 30) + 255, 0, 65536, 65536, 0, MA__PATH_BACKWARD},
 		{(1 << 30) + 1, 0, 4096, 4096, 0, MA__PATH_BACKWARD},
 		{(1 << 30) + 32, 0, 4096, 4096, 0, MA__PATH_FORWARD},
 		{(1 << 30) + 513, 0, 65536, 3000000, 0, MA__PATH_NT_FORWARD},
 	};
-	const struct ma__engine_config config = some_config(&kernels);
+	struct ma__engine_config config = some_config(&some_kernels);
 
+	config.forward_max = 16384;
+	config.forward_askew_max = 65536;
 	for (size_t i = 0; i < T_COUNT(choices); i++) {
 		const struct choice *c = &choices[i];
 
@@ -298,6 +300,44 @@ chooses_between_loop_and_libc(void)
 				  c->flags),
 			c->path);
 	}
+}
+
+static void
+copies_nothing(char *dst, const char *src, size_t n)
+{
+	(void)dst;
+	(void)src;
+	(void)n;
+}
+
+static void
+copies_ten_times(char *dst, const char *src, size_t n)
+{
+	for (int i = 0; i < 10; i++)
+		memmove(dst, src, n);
+}
+
+static bool without_memory;
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *
+__wrap_malloc(size_t n)
+{
+	return without_memory ? NULL : __real_malloc(n);
+}
+
+static void
+tries_the_loop(void)
+{
+	const struct ma__kernels quick = {.forward = copies_nothing};
+	const struct ma__kernels slow = {.forward = copies_ten_times};
+
+	CHECK(ma__measure_forward(&quick));
+	CHECK(!ma__measure_forward(&slow));
+	without_memory = true;
+	CHECK(!ma__measure_forward(&quick));
+	without_memory = false;
 }
 
 static void
@@ -387,5 +427,5 @@ chooses_for_fills(void)
 
 T_MAIN(T_CASE(first_calls_agree), T_CASE(defaults_are_those_of_the_machine),
 	T_CASE(environment_overrides), T_CASE(chooses_for_copies),
-	T_CASE(chooses_between_loop_and_libc),
+	T_CASE(chooses_between_loop_and_libc), T_CASE(tries_the_loop),
 	T_CASE(chooses_for_overlapping_moves), T_CASE(chooses_for_fills))
