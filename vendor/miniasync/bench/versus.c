@@ -28,30 +28,35 @@ call_libc(const struct side *side)
 	}
 }
 
-static struct vdm_operation_future
-make(const struct side *side)
+/* As a program does it: the future is made where it is waited for. */
+static void
+call_library(struct bench *bench, const struct side *side)
 {
-	switch (side->type) {
-	case VDM_OPERATION_MEMCPY:
-		return vdm_memcpy(side->vdm, side->dst, side->src, side->n, 0);
-	case VDM_OPERATION_MEMMOVE:
-		return vdm_memmove(side->vdm, side->dst, side->src, side->n, 0);
-	default:
-		return vdm_memset(side->vdm, side->dst, FILL, side->n, 0);
+	if (side->type == VDM_OPERATION_MEMCPY) {
+		struct vdm_operation_future fut =
+			vdm_memcpy(side->vdm, side->dst, side->src, side->n, 0);
+
+		wait_for(bench, FUTURE_AS_RUNNABLE(&fut));
+	} else if (side->type == VDM_OPERATION_MEMMOVE) {
+		struct vdm_operation_future fut = vdm_memmove(side->vdm,
+			side->dst, side->src, side->n, 0);
+
+		wait_for(bench, FUTURE_AS_RUNNABLE(&fut));
+	} else {
+		struct vdm_operation_future fut =
+			vdm_memset(side->vdm, side->dst, FILL, side->n, 0);
+
+		wait_for(bench, FUTURE_AS_RUNNABLE(&fut));
 	}
 }
 
 void
 side_run(struct bench *bench, const struct side *side)
 {
-	struct vdm_operation_future fut;
-
-	if (side->vdm == NULL) {
+	if (side->vdm == NULL)
 		call_libc(side);
-		return;
-	}
-	fut = make(side);
-	wait_for(bench, FUTURE_AS_RUNNABLE(&fut));
+	else
+		call_library(bench, side);
 }
 
 /* Nanoseconds of one call, after others that leave the caches as it does. */
