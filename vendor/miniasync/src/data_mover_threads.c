@@ -277,6 +277,9 @@ threads_op_check(void *data, const struct vdm_operation *operation)
 	} else if (ma__op_is_done(op)) {
 		return FUTURE_STATE_COMPLETE;
 	} else if (ma__polling != NULL) {
+		if (atomic_load_explicit(&dmt->workers->moving,
+			    memory_order_relaxed) != 0)
+			ma__polling->soon = true;
 		help(dmt, op, operation);
 	}
 	return ma__op_poll(op, operation, dmt->desired) ? FUTURE_STATE_COMPLETE

@@ -45,7 +45,10 @@ int ma__os_processor(void);
  */
 bool ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off);
 
-/* Ends that for the calling thread, if nobody has changed it since. */
+/* The contrary: a thread that sleeps is to run where the calling one does. */
+bool ma__os_keep_here(pthread_t thread, struct ma__os_kept_off *off);
+
+/* Ends either for the calling thread, if nobody has changed it since. */
 void ma__os_let_on(const struct ma__os_kept_off *off);
 
 /*

@@ -178,6 +178,25 @@ ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off)
 	return true;
 }
 
+bool
+ma__os_keep_here(pthread_t thread, struct ma__os_kept_off *off)
+{
+	const int here = ma__os_processor();
+	cpu_set_t set;
+
+	if (here < 0 ||
+		pthread_getaffinity_np(thread, sizeof(set), &set) != 0 ||
+		!CPU_ISSET(here, &set))
+		return false;
+	memcpy(off->before, &set, sizeof(set));
+	CPU_ZERO(&set);
+	CPU_SET(here, &set);
+	if (pthread_setaffinity_np(thread, sizeof(set), &set) != 0)
+		return false;
+	memcpy(off->now, &set, sizeof(set));
+	return true;
+}
+
 void
 ma__os_let_on(const struct ma__os_kept_off *off)
 {

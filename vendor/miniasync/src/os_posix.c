@@ -61,6 +61,14 @@ ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off)
 	return false;
 }
 
+bool
+ma__os_keep_here(pthread_t thread, struct ma__os_kept_off *off)
+{
+	(void)thread;
+	(void)off;
+	return false;
+}
+
 void
 ma__os_let_on(const struct ma__os_kept_off *off)
 {

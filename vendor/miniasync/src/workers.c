@@ -101,8 +101,9 @@
  *   where a halted processor looks taken). It would begin when the thread that
  *   started the operation sleeps or has used its time up, milliseconds later. So
  *   a worker that sleeps is kept off the processor of who wakes it, which goes on
- *   there, if there is more to do than a wake across processors takes. It may
- *   run there again from when it has woken. A worker that another one wakes is
+ *   there, if there is more to do than a wake across processors takes, or the
+ *   two have been in each other's way for long (workers_idle.c). It may run there
+ *   again from when it has woken. A worker that another one wakes is
  *   kept off the processors of both that one and the thread which has started
  *   the operation: that may be computing. If there is no third processor it may
  *   have the starter's when that sleeps.
@@ -146,19 +147,32 @@ first_ready(const struct ma__workers *workers)
 
 /*
  * Takes care, under the lock, that a worker which is about to be woken runs beside
- * this thread, if what is queued is worth it.
+ * this thread, if what is queued is worth it, or it has been here for too long.
  */
 static void
-send_elsewhere(struct ma__workers *workers, const struct ma__op *ready,
+place(struct ma__workers *workers, const struct ma__op *ready,
 	struct ma__worker *worker, int busy)
 {
 	/* An operation that is cut for nobody else has no weight. */
 	const size_t rest = ready->request.n - ready->pieces.taken;
+	bool crowded;
 
-	if (worker->asleep &&
-		(workers->load >= ELSEWHERE_MIN || rest >= ELSEWHERE_MIN))
+	if (!worker->asleep)
+		return;
+	crowded = ma__worker_is_crowded(worker);
+	if (crowded || workers->load >= ELSEWHERE_MIN ||
+		rest >= ELSEWHERE_MIN) {
 		worker->kept_off =
 			ma__os_keep_off(worker->thread, busy, &worker->off);
+		worker->moved = crowded && worker->kept_off;
+		if (worker->moved)
+			atomic_fetch_add_explicit(&workers->moving, 1,
+				memory_order_relaxed);
+	} else if (worker->moved) {
+		worker->moved = false;
+		worker->kept_off =
+			ma__os_keep_here(worker->thread, &worker->off);
+	}
 }
 
 /* Is it worth one more executor, with so many at work or about to be? */
@@ -192,7 +206,7 @@ summon(struct ma__workers *workers, size_t more, int busy)
 	if (workers->awake > workers->inside &&
 		!worth_another(workers, executors))
 		return NULL;
-	send_elsewhere(workers, ready, worker, busy);
+	place(workers, ready, worker, busy);
 	workers->idle = worker->next;
 	workers->awake++;
 	worker->wanted_at = ma__now();

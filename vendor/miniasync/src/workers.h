@@ -20,8 +20,11 @@ struct ma__worker {
 	bool inside; /* a function of the program, or a waker */
 	bool asleep; /* idle, and not looking; under the lock */
 	bool kept_off; /* a processor until it has woken; under the lock */
+	bool moved; /* it was kept off because it was crowded */
 	struct ma__os_kept_off off;
 	uint32_t spin; /* its own; see spin.h */
+	unsigned crowded; /* see workers_idle.c; under the lock */
+	unsigned patience;
 	uint64_t wanted_at; /* when it was last taken off the list, */
 	int wanted_on; /* and the processor of who did it */
 };
@@ -38,6 +41,7 @@ struct ma__workers {
 	bool orphaned; /* this is a child's copy: there are no threads */
 	struct ma__pool pool;
 	size_t count;
+	atomic_uint moving; /* workers that do; a hint to who waits */
 	atomic_size_t refs; /* the mover's, and of waits that owe a wake */
 	pthread_mutex_t lock; /* of all below, and of the operations' part */
 	struct ma__op *first; /* the queue */
@@ -101,8 +105,17 @@ void *ma__worker_main(void *worker);
  */
 void ma__worker_be_idle(struct ma__worker *worker);
 
+/*
+ * Under the lock, about to wake it: has it been on this processor for too long? Then
+ * it is to be kept off it.
+ */
+bool ma__worker_is_crowded(struct ma__worker *worker);
+
 /* Wakes a worker that was taken off the list of idle ones; NULL is none. */
 void ma__worker_wake(struct ma__worker *worker);
+
+/* Of a new worker. */
+void ma__worker_init_idling(struct ma__worker *worker);
 
 /* Drops a reference; the last one frees what the threads have left. */
 void ma__workers_unref(struct ma__workers *workers);

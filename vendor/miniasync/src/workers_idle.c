@@ -1,5 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* workers_idle.c -- a worker with nothing to take looks for a while, then sleeps */
+/*
+ * workers_idle.c -- a worker with nothing to take looks for a while, then sleeps
+ *
+ * A worker and the thread that it works for may share a processor, by the system's
+ * choice (workers.c): then neither goes on before the other sleeps, and nothing is
+ * done in the background. Of operations that are not worth a wake across processors
+ * one alone is quicker that way. But where they follow each other, each costs two
+ * switches, while a worker beside would look for the next one and be there at once.
+ *
+ * So the worker counts how often in a row it was wanted soon, by somebody on its own
+ * processor: so often it was *crowded*. When its patience is at an end, who wakes it
+ * keeps it off, once, and it looks for as long as it may. Who waits does not sleep
+ * meanwhile (`moving`), or the system would put it where the worker went. If all that
+ * pays, the worker stays there by never sleeping, and is brought back, by who wakes it
+ * next, once it has slept; for on a busy machine it would wait there behind others. If
+ * it does not pay, its patience is twice as long.
+ */
 
 #include "clock.h"
 #include "os.h"
@@ -9,6 +25,32 @@
 /* How long it looks; ns. */
 #define SPIN_LEAST 500
 #define SPIN_MOST 50000
+
+/* How often it is crowded before it moves. */
+#define PATIENCE_LEAST 4
+#define PATIENCE_MOST 4096
+
+void
+ma__worker_init_idling(struct ma__worker *worker)
+{
+	worker->spin = 0; /* as short as it gets, to begin with */
+	worker->wanted_at = 0;
+	worker->wanted_on = -1;
+	worker->crowded = 0;
+	worker->patience = PATIENCE_LEAST;
+}
+
+bool
+ma__worker_is_crowded(struct ma__worker *worker)
+{
+	if (worker->crowded < worker->patience)
+		return false;
+	worker->crowded = 0;
+	if (worker->patience < PATIENCE_MOST)
+		worker->patience *= 2;
+	worker->spin = SPIN_MOST;
+	return true;
+}
 
 /* Looks for a while whether somebody has taken the worker off the list. */
 static void
@@ -33,9 +75,13 @@ look_for_work(struct ma__worker *self, uint64_t since)
 static void
 learn(struct ma__worker *self, uint64_t since, int cpu)
 {
-	const bool pays = self->wanted_at - since <= SPIN_MOST &&
-		(cpu < 0 || self->wanted_on != cpu);
+	const bool soon = self->wanted_at - since <= SPIN_MOST;
+	const bool here = cpu >= 0 && self->wanted_on == cpu;
+	const bool pays = soon && !here;
 
+	self->crowded = soon && here ? self->crowded + 1 : 0;
+	if (pays && self->patience > PATIENCE_LEAST)
+		self->patience /= 2;
 	self->spin = ma__spin_learn(self->spin, pays, SPIN_LEAST, SPIN_MOST);
 }
 
@@ -52,6 +98,9 @@ sleep_until_wanted(struct ma__worker *self)
 	self->asleep = false;
 	if (self->kept_off)
 		ma__os_let_on(&self->off);
+	if (self->kept_off && self->moved)
+		atomic_fetch_sub_explicit(&self->workers->moving, 1,
+			memory_order_relaxed);
 	self->kept_off = false;
 	atomic_fetch_add_explicit(&ma__workers_running, 1,
 		memory_order_relaxed);

@@ -123,9 +123,8 @@ init_threads(struct ma__workers *workers)
 		worker->inside = false;
 		worker->asleep = false;
 		worker->kept_off = false;
-		worker->spin = 0; /* as short as it gets, to begin with */
-		worker->wanted_at = 0;
-		worker->wanted_on = -1;
+		worker->moved = false;
+		ma__worker_init_idling(worker);
 	}
 	return 0;
 }
@@ -168,6 +167,7 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	workers->forkable.parent = fork_unlock;
 	workers->forkable.child = fork_child;
 	workers->execute = fn;
+	atomic_init(&workers->moving, 0);
 	atomic_init(&workers->refs, 1);
 	workers->first = NULL;
 	workers->last = NULL;

@@ -3,7 +3,8 @@
  * test_beside.c -- a worker that is woken runs beside who wakes it
  *
  * The system's calls are the test's own: they answer for a machine with as many
- * processors as it likes, note what is wanted of them, and change nothing.
+ * processors as it likes, note what is wanted of them, and change nothing. If it
+ * wants, the clock is, too: then time passes with each look at it.
  */
 
 #define _GNU_SOURCE
@@ -16,7 +17,7 @@
 #include "os.h"
 #include "waiters.h"
 
-enum { THREADS = 4, WANTS = 8 };
+enum { THREADS = 4, WANTS = 32 };
 
 /* What is wanted of one thread, in order. */
 struct wants {
@@ -34,6 +35,25 @@ static atomic_int here; /* the one of the thread that runs the test */
 static _Thread_local bool is_tester; /* all others are on processor 1 */
 static int get_error;
 static int set_error;
+
+#define LOOK 100 /* nanoseconds */
+
+static _Atomic uint64_t now_ns; /* 0: the system's time */
+
+int __real_clock_gettime(clockid_t id, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	uint64_t now;
+
+	if (atomic_load(&now_ns) == 0)
+		return __real_clock_gettime(id, ts);
+	now = atomic_fetch_add(&now_ns, LOOK);
+	ts->tv_sec = (time_t)(now / T_SECOND);
+	ts->tv_nsec = (long)(now % T_SECOND);
+	return 0;
+}
 
 static cpu_set_t
 set_of(unsigned bits)
@@ -171,6 +191,32 @@ kept_off_and_let_on(void)
 	CHECK(ma__os_keep_off(pthread_self(), -1, &off));
 	ma__os_let_on(&off);
 	check_wants(&wants[0], 0x25, 0x27);
+}
+
+static void
+kept_here_and_let_on(void)
+{
+	struct ma__os_kept_off off;
+
+	a_machine(0x27, 1);
+	CHECK(ma__os_keep_here(pthread_self(), &off));
+	ma__os_let_on(&off);
+	CHECK_INT(wants[0].count, 3);
+	check_set(&wants[0], 0, 0x2);
+	check_policy(&wants[0], 1, SCHED_BATCH);
+	check_set(&wants[0], 2, 0x27);
+
+	a_machine(0x5, 1); /* not allowed there */
+	CHECK(!ma__os_keep_here(pthread_self(), &off));
+	a_machine(0x7, -1); /* nobody knows where */
+	CHECK(!ma__os_keep_here(pthread_self(), &off));
+	a_machine(0x7, 1);
+	get_error = EINVAL;
+	CHECK(!ma__os_keep_here(pthread_self(), &off));
+	get_error = 0;
+	set_error = EPERM;
+	CHECK(!ma__os_keep_here(pthread_self(), &off));
+	CHECK_INT(nthreads, 0);
 }
 
 /* Another one is busy: it is left alone, or if need be waited for. */
@@ -417,11 +463,104 @@ small_ones_anywhere(void)
 	check_anywhere(m);
 }
 
-T_MAIN(T_CASE(kept_off_and_let_on), T_CASE(kept_off_what_is_busy),
-	T_CASE(what_others_choose_stays), T_CASE(nothing_to_do),
-	T_CASE(large_ones_that_are_started),
+static int
+count_wants(void)
+{
+	int count;
+
+	pthread_mutex_lock(&lock);
+	count = nthreads == 0 ? 0 : wants[0].count;
+	pthread_mutex_unlock(&lock);
+	return count;
+}
+
+/*
+ * Small copies, each begun so long after the worker slept, until something is wanted
+ * of it, but no more than so many; how many?
+ */
+static int
+crowd(struct data_mover_threads *m, uint64_t pause, int most)
+{
+	const int before = count_wants();
+	int copies = 0;
+
+	while (count_wants() == before && copies < most) {
+		atomic_fetch_add(&now_ns, pause);
+		start_and_poll_out(vdm_memcpy(data_mover_threads_get_vdm(m),
+			dst, src, 5000, 0));
+		while (atomic_load(&ma__workers_running) != 0)
+			sched_yield();
+		copies++;
+	}
+	return copies;
+}
+
+static struct data_mover_threads *
+new_crowded_mover(int processor)
+{
+	struct data_mover_threads *m;
+
+	atomic_store(&now_ns, T_SECOND);
+	m = new_sleeping_mover(1);
+	atomic_store(&here, processor);
+	return m;
+}
+
+static void
+end_crowd(struct data_mover_threads *m)
+{
+	data_mover_threads_delete(m);
+	atomic_store(&now_ns, 0);
+}
+
+/* Again and again on one processor: it moves, comes back, and is more patient. */
+static void
+small_ones_in_a_crowd(void)
+{
+	struct data_mover_threads *m = new_crowded_mover(1);
+	const int first = crowd(m, 0, 100);
+	int second;
+
+	CHECK(first >= 4 && first <= 8);
+	CHECK_INT(count_wants(), 4);
+	check_wants(&wants[0], 0x5, 0x7);
+
+	CHECK_INT(crowd(m, 0, 100), 1);
+	CHECK_INT(wants[0].count, 7);
+	check_set(&wants[0], 4, 0x2);
+	check_policy(&wants[0], 5, SCHED_BATCH);
+	check_set(&wants[0], 6, 0x7);
+
+	second = crowd(m, 0, 100);
+	CHECK(second > first && second <= 16);
+	CHECK_INT(wants[0].count, 11);
+	check_set(&wants[0], 7, 0x5);
+	check_policy(&wants[0], 8, SCHED_OTHER);
+
+	CHECK_INT(crowd(m, 0, 100), 1);
+	CHECK(crowd(m, 0, 100) > second);
+	end_crowd(m);
+}
+
+/* Neither now and then, nor from another processor. */
+static void
+small_ones_without_a_crowd(void)
+{
+	struct data_mover_threads *m = new_crowded_mover(1);
+
+	CHECK_INT(crowd(m, T_MS, 50), 50);
+	end_crowd(m);
+	m = new_crowded_mover(0);
+	CHECK_INT(crowd(m, 0, 50), 50);
+	end_crowd(m);
+}
+
+T_MAIN(T_CASE(kept_off_and_let_on), T_CASE(kept_here_and_let_on),
+	T_CASE(kept_off_what_is_busy), T_CASE(what_others_choose_stays),
+	T_CASE(nothing_to_do), T_CASE(large_ones_that_are_started),
 	T_CASE(large_ones_that_are_helped_with),
 	T_CASE(workers_that_workers_wake),
 	T_CASE(no_worker_in_place_of_who_waits),
 	T_CASE(functions_that_are_not_known), T_CASE(if_the_system_refuses),
-	T_CASE(small_ones_anywhere))
+	T_CASE(small_ones_anywhere), T_CASE(small_ones_in_a_crowd),
+	T_CASE(small_ones_without_a_crowd))
