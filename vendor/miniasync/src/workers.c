@@ -82,7 +82,8 @@
  *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
  *   more executor pays for MA__ALONE_MAX more bytes, or as much time, and not
  *   if there are as many as processors, helpers included, and one for a wait that
- *   is about to help. A worker that has
+ *   is about to help. If nobody helps, the program is at something else, or has an
+ *   event loop: its processor is left to it. A worker that has
  *   been woken wakes the next one, so that the poll which starts a large
  *   operation wakes one only. When helpers make it one executor too many, a
  *   worker gets idle early, if another one is looking.
@@ -175,11 +176,15 @@ place(struct ma__workers *workers, const struct ma__op *ready,
 	}
 }
 
-/* Is it worth one more executor, with so many at work or about to be? */
+/*
+ * Is it worth one more executor, with so many at work or about to be? `others`: so
+ * many threads are at something else.
+ */
 static bool
-worth_another(const struct ma__workers *workers, size_t executors)
+worth_another(const struct ma__workers *workers, size_t executors,
+	size_t others)
 {
-	return executors < ma__waiters_cpus() &&
+	return executors + others < ma__waiters_cpus() &&
 		workers->load >= MA__ALONE_MAX * executors;
 }
 
@@ -192,7 +197,7 @@ static struct ma__worker *
 summon(struct ma__workers *workers, size_t more, int busy)
 {
 	struct ma__worker *const worker = workers->idle;
-	size_t executors = workers->awake + workers->helping + more;
+	size_t helpers = workers->helping + more;
 	const struct ma__op *ready;
 
 	if (worker == NULL)
@@ -201,10 +206,10 @@ summon(struct ma__workers *workers, size_t more, int busy)
 	if (ready == NULL)
 		return NULL;
 	/* Who has queued it is between two pieces, or about to begin. */
-	if (ready->helped && workers->helping + more == 0)
-		executors++;
+	if (ready->helped && helpers == 0)
+		helpers = 1;
 	if (workers->awake > workers->inside &&
-		!worth_another(workers, executors))
+		!worth_another(workers, workers->awake + helpers, helpers == 0))
 		return NULL;
 	place(workers, ready, worker, busy);
 	workers->idle = worker->next;
@@ -407,7 +412,7 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 	op->helped = helper != NULL;
 	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
 		workers->starter = ma__os_processor();
-	if (!owes || worth_another(workers, workers->awake + 1))
+	if (!owes || worth_another(workers, workers->awake + 1, 0))
 		worker = summon(workers, helper != NULL, -1);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
