@@ -150,7 +150,7 @@ class Batch(Flight):
         if self.slot.base.context.state != _ffi.STATE_IDLE:
             return
         self.slot = self.results = None
-        outstanding.discard(self)
+        outstanding.pop(self, None)
 
     def let_go(self) -> None:
         """Release the memory, and the mover."""

@@ -24,6 +24,9 @@ _TICK_S = 0.001
 # So many that pages and hash tables that grow by the half hardly count.
 _PENDING = 20_000
 
+# Above the limit for small ones, which are done where they start.
+_HELD = 2**16
+
 _STATM = "/proc/self/statm"
 
 
@@ -119,30 +122,39 @@ def _p999(late: list[float]) -> float:
 
 
 def memory(pace: Pace) -> list[Goal]:
-    """What a started operation takes, with everything that belongs to it."""
+    """What a started copy of bytes takes, with everything that belongs to it."""
     if not os.path.exists(_STATM):
         return []
     with miniasync.ThreadsMover(1) as mover:
         lib.data_mover_threads_set_memcpy_fn(
             mover._cmover(), ffi.addressof(lib, "ma_bench_held_memcpy")
         )
+        pending: list[_Futures] = []
         lib.ma_bench_hold(True)
-        # Above the limit for small ones, which are done where they start.
-        n = 2**16
-        dst, src = bytearray(n), bytes(n)
-        futures: list[miniasync.Future[bytearray] | None] = [None] * (2 * _PENDING)
         try:
-            # What was free before is used up by the first half.
-            for i in range(_PENDING):
-                futures[i] = mover.memcpy(dst, src).start()
-            before = _resident()
-            for i in range(_PENDING, 2 * _PENDING):
-                futures[i] = mover.memcpy(dst, src).start()
-            each = (_resident() - before) / _PENDING
+            each = [
+                _each_pending(mover, src, pending)
+                for src in (bytes(_HELD), bytearray(_HELD))
+            ]
         finally:
             lib.ma_bench_hold(False)
-        miniasync.wait(future for future in futures if future is not None)
-    return [Goal("memory of a pending future", "B", each, 1024)]
+            miniasync.wait(future for futures in pending for future in futures)
+    work = "memory of a pending future"
+    return [Goal(work, "B", each[0], 1024, peers={"of a bytearray": each[1]})]
+
+
+_Futures = list[miniasync.Future[bytearray]]
+
+
+def _each_pending(
+    mover: miniasync.ThreadsMover, src: bytes | bytearray, pending: list[_Futures]
+) -> float:
+    dst = bytearray(_HELD)
+    # What was free before is used up by the first of them.
+    pending.append([mover.memcpy(dst, src).start() for _ in range(_PENDING)])
+    before = _resident()
+    pending.append([mover.memcpy(dst, src).start() for _ in range(_PENDING)])
+    return (_resident() - before) / _PENDING
 
 
 def _resident() -> int:

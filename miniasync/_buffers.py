@@ -2,12 +2,12 @@
 """Buffers in, pinned memory out.
 
 The only module that takes the address of anybody's memory. It checks a call's
-arguments completely and gives out `Pins`: the memory can neither go away nor
-move until they are released. An error leaves nothing pinned; the cdata is
+arguments completely and gives out `Pinned`: the memory can neither go away nor
+move until the cdata is released. An error leaves nothing pinned; the cdata is
 released by hand everywhere, because a traceback would keep it alive.
 
-Released cdata still holds its address, and using it raises nothing. So cdata
-goes from here to C through `Pins` alone, and is gone from there afterwards.
+Released cdata still holds its address, and using it raises nothing. So who holds
+it forgets it first, and releases it then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import operator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from miniasync import _dlpack
-from miniasync._ffi import BYTES, NULL, CData, from_buffer, memmove, release
+from miniasync._ffi import BYTES, NULL, CData, from_buffer, release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,43 +37,15 @@ if TYPE_CHECKING:
 PLAIN = frozenset((bytearray, bytes))
 
 
-_BYTE = [bytes([value]) for value in range(256)]
+Pinned: TypeAlias = tuple[CData, CData | bytes, int]
+"""The destination, or what is flushed; the source, or NULL; how many bytes.
+
+A source that is bytes stands for itself: C takes its address with each call, and it
+stays where it is as long as somebody has it.
+"""
 
 
-class Pins:
-    """The memory of one operation, held until `release`.
-
-    Attributes:
-        dst: The destination, or what is flushed.
-        src: The source, or NULL.
-        nbytes: How many bytes the operation touches.
-    """
-
-    __slots__ = ("dst", "nbytes", "src")
-
-    dst: CData
-    src: CData
-    nbytes: int
-
-    def copy(self) -> None:
-        """Copy the bytes, with the interpreter lock held."""
-        memmove(self.dst, self.src, self.nbytes)
-
-    def fill(self, byte: int) -> None:
-        """Set the bytes, with the interpreter lock held."""
-        memmove(self.dst, _BYTE[byte] * self.nbytes, self.nbytes)
-
-    def release(self) -> None:
-        """Let go of the memory now; further calls do nothing."""
-        dst, src = self.dst, self.src
-        self.dst = self.src = None
-        if dst is not None:
-            release(dst)
-            if src is not NULL:
-                release(src)
-
-
-def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
+def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pinned:
     """Pin what a copy needs.
 
     Args:
@@ -95,10 +67,13 @@ def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
     try:
         if type(dst) not in PLAIN:
             refuse_references(dst)
-        try:
-            source = from_buffer(BYTES, src)
-        except (TypeError, ValueError, BufferError) as error:
-            source = second_try("src", src, False, error)
+        if type(src) is bytes and type(dst) is bytearray:
+            source = src
+        else:
+            try:
+                source = from_buffer(BYTES, src)
+            except (TypeError, ValueError, BufferError) as error:
+                source = second_try("src", src, False, error)
         if n is None:
             nbytes = len(to)
             if len(source) != nbytes:
@@ -121,17 +96,13 @@ def pin_copy(dst: object, src: object, n: object, may_overlap: bool) -> Pins:
             )
     except BaseException:
         release(to)
-        if source is not None:
+        if source is not None and source is not src:
             release(source)
         raise
-    pins = Pins()
-    pins.dst = to
-    pins.src = source
-    pins.nbytes = nbytes
-    return pins
+    return to, source, nbytes
 
 
-def pin_one(name: str, obj: object, n: object, writable: bool) -> Pins:
+def pin_one(name: str, obj: object, n: object, writable: bool) -> Pinned:
     """Pin what a memset or a flush needs.
 
     Args:
@@ -156,11 +127,7 @@ def pin_one(name: str, obj: object, n: object, writable: bool) -> Pins:
     except BaseException:
         release(to)
         raise
-    pins = Pins()
-    pins.dst = to
-    pins.src = NULL
-    pins.nbytes = nbytes
-    return pins
+    return to, NULL, nbytes
 
 
 def _checked(n: object, name: str, size: int) -> int:

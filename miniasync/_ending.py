@@ -57,7 +57,7 @@ def finish_all(handle: Handle | None = None) -> None:
     """Wait for what C does, for this mover or for all."""
     for flight in outstanding.copy():
         if flight.code != PENDING and flight.slot is None:
-            outstanding.discard(flight)  # an exception may have left it there
+            outstanding.pop(flight, None)  # an exception may have left it there
         elif handle is None or flight.uses(handle):
             finish(flight)
 

@@ -199,7 +199,7 @@ class Flight:
         me = get_ident()
         if self.holder == me:
             refuse()
-        outstanding.add(self)
+        outstanding[self] = None
         try:
             with self.lock:
                 self.holder = me
@@ -227,7 +227,7 @@ class Flight:
         me = get_ident()
         if self.holder == me:
             refuse()
-        outstanding.add(self)
+        outstanding[self] = None
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
         seconds = min(seconds, threading.TIMEOUT_MAX)
         for mine in map(self.lock.acquire, WAIT, (seconds,)):
@@ -273,7 +273,7 @@ class Flight:
 
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
-        outstanding.add(self)
+        outstanding[self] = None
         me = get_ident()
         for mine in map(self.lock.acquire, TRY):
             if mine:
@@ -303,10 +303,10 @@ class Flight:
         """Write down how it ended and let go of everything at once."""
         self.code = code
         try:
-            outstanding.discard(self)
+            outstanding.pop(self, None)
             self.let_go()
         except BaseException:
-            outstanding.discard(self)
+            outstanding.pop(self, None)
             self.let_go()
             raise
         finally:
@@ -343,7 +343,7 @@ class Flight:
         # Whoever has the lock may have ended it, and taken it out before we put
         # it in.
         if self.code != PENDING:
-            outstanding.discard(self)
+            outstanding.pop(self, None)
 
 
 def _after_fork_in_child() -> None:

@@ -312,7 +312,7 @@ class Operation(Future[T]):
             # crashes on a memoryview in a cycle that is still pinned.
             flight.code = CANCELLED
             flight.let_go()
-            outstanding.discard(flight)  # an exception may have left it there
+            outstanding.pop(flight, None)  # an exception may have left it there
             return
         interest = interest_of(flight)
         interest.dropped = interest.is_shared = True  # its loop may have ended

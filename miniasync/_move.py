@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi
 from miniasync._ends import CLOSED, PENDING, STRANDED, SUCCESS
-from miniasync._ffi import NULL, SLOT, lib, new, run
+from miniasync._ffi import NULL, SLOT, lib, new, release, run
 from miniasync._flight import Flight
 from miniasync._interest import interest_of
 from miniasync._outstanding import outstanding
 
 if TYPE_CHECKING:
-    from miniasync._buffers import Pins
+    from miniasync._buffers import Pinned
     from miniasync._ffi import CData
     from miniasync._handle import Handle
 
@@ -32,20 +32,21 @@ class Move(Flight):
 
     Attributes:
         byte: What to set bytes to.
+        dst: The destination, or what is flushed, until the end.
         flags: Bits of `Flags`.
         handle: The mover, until the end.
         kind: One of the C library's operation types.
         nbytes: How many bytes it is about.
-        pins: The memory, until the end.
+        src: The source, NULL, or bytes, until the end.
     """
 
-    __slots__ = ("byte", "flags", "handle", "kind", "nbytes", "pins")
+    __slots__ = ("byte", "dst", "flags", "handle", "kind", "nbytes", "src")
 
     def __init__(
         self,
         handle: Handle,
         kind: int,
-        pins: Pins,
+        pinned: Pinned,
         value: Any,
         byte: int,
         flags: int,
@@ -60,8 +61,7 @@ class Move(Flight):
         self.value = value
         self.handle: Handle | None = handle
         self.kind = kind
-        self.pins: Pins | None = pins
-        self.nbytes = pins.nbytes
+        self.dst, self.src, self.nbytes = pinned
         self.byte = byte
         if handle.is_silent:
             interest_of(self)
@@ -116,16 +116,16 @@ class Move(Flight):
             return
         lib.vdm_operation_release(self.slot)
         self.slot = None
-        outstanding.discard(self)
+        outstanding.pop(self, None)
 
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Make it, start it, wait for it: the one call into C."""
-        handle, pins = self.handle, self.pins
-        if handle is None or pins is None:
+        handle, dst, src = self.handle, self.dst, self.src
+        if handle is None or dst is None:
             # Again, since something may have come between its steps.
             return self.settle(self.code)
-        vdm, dst, src = handle.vdm, pins.dst, pins.src
-        if self.code != PENDING or dst is None:
+        vdm = handle.vdm
+        if self.code != PENDING:
             return self.settle(self.code)
         if self.slot is None:
             if handle.closed:
@@ -149,9 +149,17 @@ class Move(Flight):
 
     def let_go(self) -> None:
         """Release the memory, and the mover."""
-        if self.pins is not None:
-            self.pins.release()
+        self.unpin()
         handle = self.handle
-        self.pins = self.handle = None  # it is counted once
+        self.handle = None  # it is counted once
         if handle is not None and self.code == SUCCESS:
             handle.count(1, self.nbytes)
+
+    def unpin(self) -> None:
+        """Release the memory; twice is fine."""
+        dst, src = self.dst, self.src
+        self.dst = self.src = None
+        if dst is not None:
+            release(dst)
+            if src is not NULL and type(src) is not bytes:
+                release(src)

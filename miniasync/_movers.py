@@ -94,10 +94,10 @@ class DataMover(Batching, Closing):
             ClosedError: The mover is closed.
         """
         bits = self._admit(flags)
-        pins = pin_copy(dst, src, n, False)
+        pinned = pin_copy(dst, src, n, False)
         handle = self._handle
-        kind = SmallMove if pins.nbytes < handle.small and not bits else Move
-        return Operation(kind(handle, MEMCPY, pins, dst, 0, bits))
+        kind = SmallMove if pinned[2] < handle.small and not bits else Move
+        return Operation(kind(handle, MEMCPY, pinned, dst, 0, bits))
 
     def memmove(
         self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
@@ -107,8 +107,8 @@ class DataMover(Batching, Closing):
         Arguments and errors are those of `memcpy`.
         """
         bits = self._admit(flags)
-        pins = pin_copy(dst, src, n, True)
-        return Operation(Move(self._handle, MEMMOVE, pins, dst, 0, bits))
+        pinned = pin_copy(dst, src, n, True)
+        return Operation(Move(self._handle, MEMMOVE, pinned, dst, 0, bits))
 
     def memset(
         self, dst: B, value: int, n: int | None = None, flags: int = 0
@@ -132,10 +132,10 @@ class DataMover(Batching, Closing):
         """
         bits = self._admit(flags)
         byte = checked_byte("value", value)
-        pins = pin_one("dst", dst, n, True)
+        pinned = pin_one("dst", dst, n, True)
         handle = self._handle
-        kind = SmallMove if pins.nbytes < handle.small and not bits else Move
-        return Operation(kind(handle, MEMSET, pins, dst, byte, bits))
+        kind = SmallMove if pinned[2] < handle.small and not bits else Move
+        return Operation(kind(handle, MEMSET, pinned, dst, byte, bits))
 
     def flush(self, buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
         """Write the cache lines of a buffer back to memory.
@@ -164,8 +164,8 @@ class DataMover(Batching, Closing):
                 "flush would end the process with this libminiasync, which is"
                 " upstream's: install miniasync with its bundled C library"
             )
-        pins = pin_one("buf", buf, n, False)
-        return Operation(Move(self._handle, FLUSH, pins, buf, 0, bits))
+        pinned = pin_one("buf", buf, n, False)
+        return Operation(Move(self._handle, FLUSH, pinned, buf, 0, bits))
 
     def supports(self, flags: int) -> bool:
         """Whether operations of this mover keep to all of these flags.

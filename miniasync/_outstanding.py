@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from miniasync._flight import Flight
 
-outstanding: set[Flight] = set()
+outstanding: dict[Flight, None] = {}
 
 exiting = False
 """Whether the interpreter is about to end."""

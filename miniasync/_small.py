@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from miniasync import _ffi
 from miniasync._ends import CLOSED, FORKED, PENDING, SUCCESS
-from miniasync._ffi import MEMCPY
+from miniasync._ffi import MEMCPY, memmove
 from miniasync._interest import attend
 from miniasync._locks import TRY
 from miniasync._move import Move
@@ -25,6 +25,9 @@ from miniasync._outstanding import outstanding
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData
+
+
+_BYTE = [bytes([value]) for value in range(256)]
 
 
 class SmallMove(Move):
@@ -86,24 +89,23 @@ class SmallMove(Move):
         """Start it, or what C has been told to make."""
         if self.slot is not None or timeout_ns == _ffi.MAKE_ONLY:
             return Move.run(self, waiter, timeout_ns)
-        outstanding.discard(self)
+        outstanding.pop(self, None)
         return self._carry()
 
     def _carry(self) -> int:
-        handle, pins = self.handle, self.pins
-        if self.code != PENDING or handle is None or pins is None:
+        handle, dst = self.handle, self.dst
+        if self.code != PENDING or handle is None or dst is None:
             return self.settle(self.code)
         if handle.closed:
             return self.settle(CLOSED)
-        if self.kind == MEMCPY:
-            pins.copy()
-        else:
-            pins.fill(self.byte)
+        nbytes = self.nbytes
+        source = self.src if self.kind == MEMCPY else _BYTE[self.byte] * nbytes
+        memmove(dst, source, nbytes)
         # What `settle` does, where there is less to do.
         self.code = SUCCESS
         try:
-            handle.count(1, self.nbytes)
+            handle.count(1, nbytes)
         finally:
-            pins.release()
-            self.pins = self.handle = None
+            self.unpin()
+            self.handle = None
         return SUCCESS

@@ -6,6 +6,7 @@ from __future__ import annotations
 import array
 import ctypes
 import mmap
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,19 @@ class TestPins:
         with pytest.raises(BufferError):
             dst.append(0)
         assert future.result() == b"\1" * 5
+
+    @pytest.mark.parametrize("size", [100, 2**20])
+    def test_bytes_are_kept_until_the_result(self, mover: DataMover, size: int) -> None:
+        dst, src = bytearray(size), bytes([7]) * size
+        before = sys.getrefcount(src)
+        for start in (False, True):
+            future = mover.memcpy(dst, src)
+            if start:
+                future.start()
+            # They are the only source that is not pinned: they never move.
+            assert sys.getrefcount(src) > before or future.done()
+            assert future.result() == src
+            assert sys.getrefcount(src) == before
 
     def test_a_temporary_source_lives_as_long_as_it_is_needed(
         self, mover: DataMover
