@@ -39,6 +39,22 @@ struct descriptor {
 
 _Static_assert(sizeof(struct descriptor) == DESCRIPTOR_SIZE, "as of DSA");
 
+/*
+ * Reads what may be one. It may be anything of libdml's instead, which changes while
+ * it is read: then it is no descriptor whatever was read of it. Relaxed, word by word:
+ * that is allowed of memory that others write to.
+ */
+static void
+look_at(struct descriptor *found, uintptr_t at)
+{
+	uint64_t words[DESCRIPTOR_SIZE / sizeof(uint64_t)];
+
+	for (size_t i = 0; i < DESCRIPTOR_SIZE / sizeof(uint64_t); i++)
+		words[i] = __atomic_load_n((const uint64_t *)at + i,
+			__ATOMIC_RELAXED);
+	memcpy(found, words, sizeof(words));
+}
+
 void
 ma__dml_record_seek(struct ma__dml_record *record, const dml_job_t *job,
 	size_t size)
@@ -56,7 +72,7 @@ ma__dml_record_seek(struct ma__dml_record *record, const dml_job_t *job,
 	for (; at + DESCRIPTOR_SIZE <= end; at += DESCRIPTOR_SIZE) {
 		struct descriptor found;
 
-		memcpy(&found, (const void *)at, sizeof(found));
+		look_at(&found, at);
 		if ((found.flags & RECORD_VALID) != 0 &&
 			found.operation == (uint8_t)job->operation &&
 			found.record % RECORD_SIZE == 0 &&
