@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room behind struct inner for a descriptor and its record, on whole lines. */
-#define RECORDS (3 * 64 + 64)
+/*
+ * Room for a descriptor and its record, on whole lines. They lie before what changes
+ * when the job ends: a device writes no other memory of the job than the record.
+ */
+#define RECORDS (3 * 64)
 
 struct double_state double_the = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -175,7 +178,8 @@ dml_get_job_size(dml_path_t path, uint32_t *size)
 dml_status_t
 dml_init_job(dml_path_t path, dml_job_t *job)
 {
-	struct inner *inner = (struct inner *)(void *)(job + 1);
+	const uintptr_t lines = ((uintptr_t)(job + 1) + 63) / 64 * 64;
+	struct inner *inner = (struct inner *)(lines + 2 * 64);
 	bool fails;
 
 	lock();
@@ -188,9 +192,8 @@ dml_init_job(dml_path_t path, dml_job_t *job)
 	job->internal_data_ptr = (uint8_t *)inner;
 	inner->job = job;
 	inner->path = path;
-	inner->descriptor =
-		(unsigned char *)(((uintptr_t)(inner + 1) + 63) / 64 * 64);
-	inner->record = (uint64_t *)(void *)(inner->descriptor + 64);
+	inner->descriptor = (unsigned char *)lines;
+	inner->record = (uint64_t *)(lines + 64);
 	return DML_STATUS_OK;
 }
 
