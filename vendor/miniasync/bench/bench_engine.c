@@ -399,10 +399,12 @@ main(int argc, char *argv[])
 		config->nt_copy_min / KIB, config->nt_fill_min / KIB,
 		config->nt_zero_min / KIB, config->nt_copy_hint_min / KIB,
 		config->nt_fill_hint_min / KIB, config->nt_zero_hint_min / KIB);
-	printf("a loop of its own up to %zu KiB, aligned differently %s\n",
-		config->forward_max / KIB,
-		config->forward_askew_max > config->forward_max ? "at any size"
-								: "no more");
+	printf("loops of its own up to %zu KiB", config->forward_max / KIB);
+	if (config->forward_askew_max > config->forward_max)
+		printf(", aligned differently any size");
+	if (config->backward_max > config->forward_max)
+		printf(", at aliasing distances any size");
+	printf("\n");
 
 	if (wanted("copy", argc, argv))
 		copies("copy, aligned", a, b);

@@ -32,9 +32,10 @@ struct ma__engine_config {
 	size_t l1d; /* cache sizes in bytes, 0 if not known */
 	size_t l2;
 	size_t l3;
-	/* Copies of up to these sizes use the loop rather than libc, */
+	/* Copies of up to these sizes use a loop rather than libc, */
 	size_t forward_max; /* aligned alike, */
-	size_t forward_askew_max; /* and differently */
+	size_t forward_askew_max; /* differently, */
+	size_t backward_max; /* and where dst seems a little above src */
 	/* Whole operations from these sizes on use non-temporal stores. */
 	size_t nt_copy_min;
 	size_t nt_copy_hint_min; /* with VDM_F_NO_CACHE_HINT */

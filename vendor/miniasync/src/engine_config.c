@@ -18,6 +18,21 @@ static struct ma__engine_config config;
 static const struct ma__engine_config *_Atomic config_ready;
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
 
+/* Up to which sizes its loops are better than libc. */
+static void
+set_up_loops(const struct ma__kernels *kernels)
+{
+	const size_t small = kernels->forward_beats_libc ? config.l1d / 2 : 0;
+	bool forward;
+	bool backward;
+
+	ma__measure(kernels, &forward, &backward);
+	config.forward_max = small;
+	config.forward_askew_max =
+		forward && kernels->forward_beats_libc ? SIZE_MAX : small;
+	config.backward_max = backward ? SIZE_MAX : small;
+}
+
 /*
  * A copy past the caches wins from where source and destination together take
  * most of the L3 cache, even if the destination is read afterwards: from 3/8
@@ -48,14 +63,8 @@ set_up(void)
 	config.l2 = caches.l2;
 	config.l3 = caches.l3;
 
-	config.forward_max = 0;
-	config.forward_askew_max = 0;
-	if (config.kernels != NULL && config.kernels->forward_beats_libc) {
-		config.forward_max = caches.l1d / 2;
-		config.forward_askew_max = ma__measure_forward(config.kernels)
-			? SIZE_MAX
-			: config.forward_max;
-	}
+	if (config.kernels != NULL)
+		set_up_loops(config.kernels);
 
 	l3 = caches.l3 != 0 ? caches.l3 : L3_UNKNOWN;
 	config.nt_copy_min = ma__parse_size(nt_copy, l3 / 16 * 7);

@@ -209,6 +209,7 @@ some_config(const struct ma__kernels *kernels)
 	config.nt_zero_min = 4000000;
 	config.nt_zero_hint_min = 1000000;
 	config.nt_move_shift_min = 65536;
+	config.backward_max = SIZE_MAX;
 	config.l1d = 32768;
 	config.kernels = kernels;
 	return config;
@@ -283,7 +284,8 @@ chooses_between_loop_and_libc(void)
 		{(1 << 30) + 513, 0, 65536, 65536, 0, MA__PATH_FORWARD},
 		{(1 << 30) + 513, 0, 65537, 65537, 0, MA__PATH_LIBC},
 		{(1 << 30) - 1, 0, 65536, 65536, 0, MA__PATH_FORWARD},
-		{(1 << 30) + 255, 0, 65536, 65536, 0, MA__PATH_BACKWARD},
+		{(1 << 30) + 255, 0, 32768, 32768, 0, MA__PATH_BACKWARD},
+		{(1 << 30) + 255, 0, 32769, 32769, 0, MA__PATH_LIBC},
 		{(1 << 30) + 1, 0, 4096, 4096, 0, MA__PATH_BACKWARD},
 		{(1 << 30) + 32, 0, 4096, 4096, 0, MA__PATH_FORWARD},
 		{(1 << 30) + 513, 0, 65536, 3000000, 0, MA__PATH_NT_FORWARD},
@@ -292,6 +294,7 @@ chooses_between_loop_and_libc(void)
 
 	config.forward_max = 16384;
 	config.forward_askew_max = 65536;
+	config.backward_max = 32768;
 	for (size_t i = 0; i < T_COUNT(choices); i++) {
 		const struct choice *c = &choices[i];
 
@@ -328,15 +331,24 @@ __wrap_malloc(size_t n)
 }
 
 static void
-tries_the_loop(void)
+tries_the_loops(void)
 {
-	const struct ma__kernels quick = {.forward = copies_nothing};
-	const struct ma__kernels slow = {.forward = copies_ten_times};
+	const struct ma__kernels one = {.forward = copies_nothing,
+		.backward = copies_ten_times,
+		.backward_below = 256};
+	const struct ma__kernels other = {.forward = copies_ten_times,
+		.backward = copies_nothing,
+		.backward_below = 256};
+	bool forward;
+	bool backward;
 
-	CHECK(ma__measure_forward(&quick));
-	CHECK(!ma__measure_forward(&slow));
+	ma__measure(&one, &forward, &backward);
+	CHECK(forward && !backward);
+	ma__measure(&other, &forward, &backward);
+	CHECK(!forward && backward);
 	without_memory = true;
-	CHECK(!ma__measure_forward(&quick));
+	ma__measure(&other, &forward, &backward);
+	CHECK(!forward && !backward);
 	without_memory = false;
 }
 
@@ -427,5 +439,5 @@ chooses_for_fills(void)
 
 T_MAIN(T_CASE(first_calls_agree), T_CASE(defaults_are_those_of_the_machine),
 	T_CASE(environment_overrides), T_CASE(chooses_for_copies),
-	T_CASE(chooses_between_loop_and_libc), T_CASE(tries_the_loop),
+	T_CASE(chooses_between_loop_and_libc), T_CASE(tries_the_loops),
 	T_CASE(chooses_for_overlapping_moves), T_CASE(chooses_for_fills))
