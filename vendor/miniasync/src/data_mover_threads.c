@@ -20,8 +20,11 @@
 #define DEFAULT_RING 128
 #define DEFAULT_LIMIT ((size_t)1 << 20)
 
-/* Handing over costs as much as copying this much several times over. */
-#define DEFAULT_INLINE_BELOW ((size_t)4096)
+/*
+ * A poll that wakes a worker takes as long as copying this much, and who does not
+ * wait in the library has to be told of the end, too.
+ */
+#define DEFAULT_INLINE_BELOW ((size_t)128 << 10)
 
 /*
  * A program's function that takes less than this, on average, is quick; one that
@@ -42,6 +45,7 @@ struct data_mover_threads {
 	struct ma__workers *workers;
 	enum future_notifier_type desired;
 	size_t inline_below;
+	size_t inline_in_waits; /* likewise, beside ma__polling_bytes() */
 	memcpy_fn user_memcpy; /* NULL: the copy engine */
 	memmove_fn user_memmove;
 	memset_fn user_memset;
@@ -173,6 +177,7 @@ runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
 	const struct vdm_operation *operation)
 {
 	const size_t n = op->request.n;
+	const bool waits = ma__polling != NULL && ma__polling->helps;
 
 	if (dmt->workers->orphaned)
 		return true;
@@ -180,7 +185,8 @@ runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
 	if (op->function)
 		return helps(dmt, op) && ma__polling->alone != 0 &&
 			ma__polling_is(operation);
-	return n == 0 || n < dmt->inline_below ||
+	return n == 0 ||
+		n < (waits ? dmt->inline_in_waits : dmt->inline_below) ||
 		(dmt->inline_below != 0 && n < ma__polling_bytes(operation));
 }
 
@@ -340,6 +346,8 @@ data_mover_threads_new(size_t nthreads, size_t ringbuf_size,
 	dmt->base.has_property = threads_has_property;
 	dmt->desired = desired;
 	dmt->inline_below = DEFAULT_INLINE_BELOW;
+	/* Several such that are waited for are better shared. */
+	dmt->inline_in_waits = 0;
 	dmt->user_memcpy = NULL;
 	dmt->user_memmove = NULL;
 	dmt->user_memset = NULL;
@@ -407,6 +415,7 @@ data_mover_threads_set_inline_below(struct data_mover_threads *dmt,
 	size_t nbytes)
 {
 	dmt->inline_below = nbytes;
+	dmt->inline_in_waits = nbytes;
 }
 
 size_t

@@ -529,7 +529,7 @@ crowd(struct data_mover_threads *m, uint64_t pause, int most)
 	while (count_wants() == before && copies < most) {
 		atomic_fetch_add(&now_ns, pause);
 		start_and_poll_out(vdm_memcpy(data_mover_threads_get_vdm(m),
-			dst, src, 5000, 0));
+			dst, src, 200000, 0));
 		while (atomic_load(&ma__workers_running) != 0)
 			sched_yield();
 		copies++;

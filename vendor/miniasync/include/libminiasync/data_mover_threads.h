@@ -85,8 +85,9 @@ MINIASYNC_API void data_mover_threads_set_memset_fn(
 
 /*
  * Operations of fewer bytes than this are executed by the poll that starts
- * them; 0 sends everything through a worker, also what is waited for. Only while
- * no operation of the mover is pending. Since LIBMINIASYNC_1.1.
+ * them; 0 sends everything through a worker, also what is waited for. The default,
+ * 128 KiB, does not apply to waits for several futures: there it is 16 KiB. Only
+ * while no operation of the mover is pending. Since LIBMINIASYNC_1.1.
  */
 MINIASYNC_API void data_mover_threads_set_inline_below(
 	struct data_mover_threads *dmt, size_t nbytes);
