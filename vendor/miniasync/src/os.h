@@ -30,6 +30,7 @@ void ma__os_enter_worker(void);
 struct ma__os_kept_off {
 	unsigned long before[1024 / 8 / sizeof(unsigned long)];
 	unsigned long now[1024 / 8 / sizeof(unsigned long)];
+	bool urgent; /* it may pre-empt others */
 };
 
 /* The number of the processor that the calling thread runs on, -1: not known. */

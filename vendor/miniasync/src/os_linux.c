@@ -173,7 +173,8 @@ ma__os_keep_off(pthread_t thread, int busy, struct ma__os_kept_off *off)
 		return false;
 	memcpy(off->now, &set, sizeof(set));
 	/* Somebody else's thread it may pre-empt. */
-	if (busy < 0 || !CPU_ISSET(busy, &set))
+	off->urgent = busy < 0 || !CPU_ISSET(busy, &set);
+	if (off->urgent)
 		set_policy(thread, SCHED_OTHER);
 	return true;
 }
@@ -194,6 +195,7 @@ ma__os_keep_here(pthread_t thread, struct ma__os_kept_off *off)
 	if (pthread_setaffinity_np(thread, sizeof(set), &set) != 0)
 		return false;
 	memcpy(off->now, &set, sizeof(set));
+	off->urgent = false;
 	return true;
 }
 
@@ -202,7 +204,8 @@ ma__os_let_on(const struct ma__os_kept_off *off)
 {
 	cpu_set_t set;
 
-	set_policy(pthread_self(), SCHED_BATCH);
+	if (off->urgent)
+		set_policy(pthread_self(), SCHED_BATCH);
 	/* What somebody has chosen in the meantime stays. */
 	if (pthread_getaffinity_np(pthread_self(), sizeof(set), &set) != 0 ||
 		memcmp(&set, off->now, sizeof(set)) != 0)

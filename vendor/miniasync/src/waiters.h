@@ -68,8 +68,10 @@ struct ma__waiter {
 	struct ma__waiter *next;
 	uint32_t spin; /* its thread's budgets (spin.h): for any wake, */
 	uint32_t spin_soon; /* and for one that is announced */
-	struct { /* the latest that ended in vain: see wait_slices.c */
-		const struct future *first; /* NULL: none, or another since */
+	/* The latest wait, if it ended in vain, openings (wait.c) aside: see
+	 * wait_slices.c. */
+	struct {
+		const struct future *first; /* NULL: it did not */
 		size_t nfuts;
 		uint64_t at;
 		struct ma__pace pace;

@@ -148,7 +148,9 @@ first_ready(const struct ma__workers *workers)
 
 /*
  * Takes care, under the lock, that a worker which is about to be woken runs beside
- * this thread, if what is queued is worth it, or it has been here for too long.
+ * this thread, if what is queued is worth it, or it has been here for too long. The
+ * latter in a wait only: that does not sleep meanwhile; and it does sleep when the
+ * worker has been brought back.
  */
 static void
 place(struct ma__workers *workers, const struct ma__op *ready,
@@ -156,11 +158,12 @@ place(struct ma__workers *workers, const struct ma__op *ready,
 {
 	/* An operation that is cut for nobody else has no weight. */
 	const size_t rest = ready->request.n - ready->pieces.taken;
+	const bool waits = ma__polling != NULL && ma__polling->helps;
 	bool crowded;
 
 	if (!worker->asleep)
 		return;
-	crowded = ma__worker_is_crowded(worker);
+	crowded = waits && ma__worker_is_crowded(worker);
 	if (crowded || workers->load >= ELSEWHERE_MIN ||
 		rest >= ELSEWHERE_MIN) {
 		worker->kept_off =
@@ -171,8 +174,10 @@ place(struct ma__workers *workers, const struct ma__op *ready,
 				memory_order_relaxed);
 	} else if (worker->moved) {
 		worker->moved = false;
-		worker->kept_off =
-			ma__os_keep_here(worker->thread, &worker->off);
+		/* Not if this thread is going to execute, rather than sleep. */
+		if (waits && !ready->helped)
+			worker->kept_off =
+				ma__os_keep_here(worker->thread, &worker->off);
 	}
 }
 

@@ -23,8 +23,9 @@ struct ma__worker {
 	bool moved; /* it was kept off because it was crowded */
 	struct ma__os_kept_off off;
 	uint32_t spin; /* its own; see spin.h */
-	unsigned crowded; /* see workers_idle.c; under the lock */
+	unsigned crowded; /* these three: workers_idle.c; under the lock */
 	unsigned patience;
+	unsigned patience_least;
 	uint64_t wanted_at; /* when it was last taken off the list, */
 	int wanted_on; /* and the processor of who did it */
 };

@@ -15,6 +15,12 @@
  * pays, the worker stays there by never sleeping, and is brought back, by who wakes it
  * next, once it has slept; for on a busy machine it would wait there behind others. If
  * it does not pay, its patience is twice as long.
+ *
+ * All that is for waits in the library. A program that sleeps by itself, in an event
+ * loop, say, would only be woken across processors instead of by a switch. And it is
+ * not done where nobody may look (spin.h), nor soon again if others were on the other
+ * processor, behind whom the worker had to wait: then its patience stays eight times
+ * as long.
  */
 
 #include "clock.h"
@@ -30,6 +36,9 @@
 #define PATIENCE_LEAST 4
 #define PATIENCE_MOST 4096
 
+/* So long after a wake somebody else must have been there; ns. */
+#define LATE 200000
+
 void
 ma__worker_init_idling(struct ma__worker *worker)
 {
@@ -38,12 +47,18 @@ ma__worker_init_idling(struct ma__worker *worker)
 	worker->wanted_on = -1;
 	worker->crowded = 0;
 	worker->patience = PATIENCE_LEAST;
+	worker->patience_least = PATIENCE_LEAST;
 }
 
 bool
 ma__worker_is_crowded(struct ma__worker *worker)
 {
-	if (worker->crowded < worker->patience)
+	/* It sleeps: so it is not among those that run, yet. */
+	const size_t running = 1 +
+		atomic_load_explicit(&ma__workers_running,
+			memory_order_relaxed);
+
+	if (worker->crowded < worker->patience || running >= ma__waiters_cpus())
 		return false;
 	worker->crowded = 0;
 	if (worker->patience < PATIENCE_MOST)
@@ -80,28 +95,53 @@ learn(struct ma__worker *self, uint64_t since, int cpu)
 	const bool pays = soon && !here;
 
 	self->crowded = soon && here ? self->crowded + 1 : 0;
-	if (pays && self->patience > PATIENCE_LEAST)
+	if (pays && self->patience / 2 >= self->patience_least)
 		self->patience /= 2;
 	self->spin = ma__spin_learn(self->spin, pays, SPIN_LEAST, SPIN_MOST);
 }
 
-/* With the lock held. */
+/* After a move, with the lock held: did it take long? */
+static void
+learn_from_move(struct ma__worker *self)
+{
+	if (ma__now() - self->wanted_at <= LATE) {
+		if (self->patience_least > PATIENCE_LEAST)
+			self->patience_least /= 2;
+		return;
+	}
+	if (self->patience_least < PATIENCE_MOST)
+		self->patience_least *= 8;
+	if (self->patience < self->patience_least)
+		self->patience = self->patience_least;
+}
+
+/* With the lock held, which it gives up meanwhile. */
 static void
 sleep_until_wanted(struct ma__worker *self)
 {
+	struct ma__workers *workers = self->workers;
+	bool kept_off;
+
 	atomic_fetch_sub_explicit(&ma__workers_running, 1,
 		memory_order_relaxed);
 	self->asleep = true;
 	do
-		pthread_cond_wait(&self->wanted, &self->workers->lock);
+		pthread_cond_wait(&self->wanted, &workers->lock);
 	while (atomic_load_explicit(&self->idle, memory_order_relaxed));
 	self->asleep = false;
-	if (self->kept_off)
-		ma__os_let_on(&self->off);
-	if (self->kept_off && self->moved)
-		atomic_fetch_sub_explicit(&self->workers->moving, 1,
-			memory_order_relaxed);
+	kept_off = self->kept_off;
 	self->kept_off = false;
+	if (kept_off && self->moved) {
+		learn_from_move(self);
+		atomic_fetch_sub_explicit(&workers->moving, 1,
+			memory_order_relaxed);
+	}
+	if (kept_off) {
+		/* `off` is written to while it is asleep only. */
+		pthread_mutex_unlock(&workers->lock);
+		ma__os_let_on(&self->off);
+		pthread_mutex_lock(&workers->lock);
+	}
 	atomic_fetch_add_explicit(&ma__workers_running, 1,
 		memory_order_relaxed);
 }
