@@ -89,5 +89,6 @@ ma__engine_config(void)
 	if (ready != NULL)
 		return ready;
 	pthread_once(&config_once, set_up);
-	return &config;
+	/* As above, though pthread_once() would do: tools do not all know it. */
+	return atomic_load_explicit(&config_ready, memory_order_acquire);
 }
