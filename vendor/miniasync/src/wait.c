@@ -164,7 +164,8 @@ go_on(struct ma__waiter *waiter, struct future *futs[], size_t nfuts,
 	}
 	waiter->left.first = NULL;
 	ma__polling = &wait.polling;
-	rc = ma__wait_run(&wait, interruptible, opening->cell, opening->wakes);
+	rc = ma__wait_run(&wait, interruptible, opening->cell,
+		opening->cell != NULL && opening->wakes);
 	ma__polling_settle(&wait.polling);
 	retire_all(&wait);
 	if (rc != 0 && deadline != 0)
