@@ -72,6 +72,8 @@ def settle() -> None:
     while _outstanding.outstanding or _daemon.daemon().running:
         assert time.monotonic() < deadline
         time.sleep(0.001)
+    # It keeps the table that it had when the most was under way, which chance decides.
+    _outstanding.outstanding.clear()
 
 
 def leaves_nothing(
