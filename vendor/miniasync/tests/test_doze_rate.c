@@ -61,7 +61,9 @@ static void
 the_rate_is_learnt(void)
 {
 	const uint64_t least = 50 * MA__MS; /* half a gigahertz */
-	const uint64_t slow = MA__MS; /* for a stop of some microseconds */
+	/* For a stop of some microseconds, or of many milliseconds on a machine
+	 * that is busy with other things. */
+	const uint64_t slow = T_SECOND;
 	uint64_t asked;
 	uint64_t more;
 
