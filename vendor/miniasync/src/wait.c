@@ -125,6 +125,7 @@ init(struct wait *wait, struct future *futs[], size_t nfuts, size_t nwanted,
 	wait->quiet = NULL;
 	wait->twins_known = false;
 	wait->word = NULL;
+	wait->seen = 0;
 	wait->again = false;
 	wait->helped_at = 0;
 	ma__pace_init(&wait->pace);

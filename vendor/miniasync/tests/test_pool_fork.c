@@ -86,6 +86,7 @@ child_of_keepers(void *arg)
 	CHECK_INT(a.pool.futures, kept - MA__POOL_KEEP / 2);
 	end(&a);
 	end(&b);
+	t_end_child_unchecked();
 }
 
 static sem_t there, leave;
