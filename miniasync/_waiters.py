@@ -45,7 +45,11 @@ class Waiter:
         _waiters.add(self)
 
     def __del__(self, spare: list[CData] = _spare) -> None:
-        spare.append(self.cdata)
+        try:
+            cdata = self.cdata
+        except AttributeError:
+            return  # a signal handler raised before it was made
+        spare.append(cdata)
 
 
 def _after_fork_in_child() -> None:

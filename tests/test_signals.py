@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from gate import Gate
+
+from miniasync import _waiters
 
 HERE = Path(__file__).parent
 
@@ -247,3 +250,10 @@ def test_a_handler_wants_the_default_mover(run_python: Callable[[str], str]) -> 
         assert mover is miniasync.default_mover()
         """
     assert run_python(program) == "bytearray(b'\\x01\\x01')\n"
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_waiter_that_was_not_made_is_dropped_without_a_word() -> None:
+    waiter = _waiters.Waiter.__new__(_waiters.Waiter)
+    del waiter
+    gc.collect()
