@@ -151,8 +151,7 @@ threads_op_new(struct vdm *vdm, const enum vdm_operation_type type)
 static bool
 helps(const struct data_mover_threads *dmt, const struct ma__op *op)
 {
-	return ma__polling != NULL && ma__polling->helps &&
-		dmt->inline_below != 0 &&
+	return ma__polling_helps() && dmt->inline_below != 0 &&
 		(ma__polling->functions || !op->function);
 }
 
@@ -177,7 +176,8 @@ runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
 	const struct vdm_operation *operation)
 {
 	const size_t n = op->request.n;
-	const bool waits = ma__polling != NULL && ma__polling->helps;
+	const size_t below =
+		ma__polling_helps() ? dmt->inline_in_waits : dmt->inline_below;
 
 	if (dmt->workers->orphaned)
 		return true;
@@ -185,8 +185,7 @@ runs_inline(const struct data_mover_threads *dmt, const struct ma__op *op,
 	if (op->function)
 		return helps(dmt, op) && ma__polling->alone != 0 &&
 			ma__polling_is(operation);
-	return n == 0 ||
-		n < (waits ? dmt->inline_in_waits : dmt->inline_below) ||
+	return n == 0 || n < below ||
 		(dmt->inline_below != 0 && n < ma__polling_bytes(operation));
 }
 

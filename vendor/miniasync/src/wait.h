@@ -84,6 +84,13 @@ struct ma__polling {
 
 extern _Thread_local struct ma__polling *ma__polling MA__TLS_DIRECT;
 
+/* Is this a poll of a wait that executes, and sleeps when nothing is left to? */
+static inline bool
+ma__polling_helps(void)
+{
+	return ma__polling != NULL && ma__polling->helps;
+}
+
 /*
  * From this size on other threads' help with an operation pays, even if they have
  * to be woken, which takes 200-400 us of work to be worth it. Below it one thread

@@ -158,7 +158,7 @@ place(struct ma__workers *workers, const struct ma__op *ready,
 {
 	/* An operation that is cut for nobody else has no weight. */
 	const size_t rest = ready->request.n - ready->pieces.taken;
-	const bool waits = ma__polling != NULL && ma__polling->helps;
+	const bool waits = ma__polling_helps();
 	bool crowded;
 
 	if (!worker->asleep)
