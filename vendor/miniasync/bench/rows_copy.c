@@ -69,19 +69,19 @@ run_at_once(struct bench *bench)
 	struct data_mover_threads *mover = mover_default();
 	struct side ours = {.vdm = data_mover_threads_get_vdm(mover),
 		.type = VDM_OPERATION_MEMCPY};
+	struct side aside;
 
 	ours.dst = memory_new(size);
 	ours.src = memory_new(size);
 	run_sizes(bench, ours, small, COUNT(small), 0);
 	run_sizes(bench, ours, sizes, COUNT(sizes), 0.95);
 	run_sizes(bench, ours, large, COUNT(large), 0);
-	ours.dst += 7;
-	ours.src += 8213;
-	run_sizes_of(bench, ", misaligned", ours, askew, 1, 0);
-	run_sizes_of(bench, ", misaligned", ours, askew + 1, COUNT(askew) - 1,
+	aside = ours;
+	aside.dst += 7;
+	aside.src += 8213;
+	run_sizes_of(bench, ", misaligned", aside, askew, 1, 0);
+	run_sizes_of(bench, ", misaligned", aside, askew + 1, COUNT(askew) - 1,
 		0.95);
-	ours.dst -= 7;
-	ours.src -= 8213;
 	memory_delete(ours.dst, size);
 	memory_delete(ours.src, size);
 	data_mover_threads_delete(mover);
