@@ -8,27 +8,14 @@
  */
 
 #include "probe.h"
+#include "ticking.h"
 
 #include <stdbool.h>
 
 #include "clock.h"
 #include "waiters.h"
 
-#define LOOK 10000 /* nanoseconds */
 #define AT_ONCE (T_MS / 2)
-
-static uint64_t now_ns = T_SECOND;
-
-int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
-int
-__wrap_clock_gettime(clockid_t id, struct timespec *ts)
-{
-	CHECK_INT(id, CLOCK_MONOTONIC);
-	now_ns += LOOK;
-	ts->tv_sec = (time_t)(now_ns / T_SECOND);
-	ts->tv_nsec = (long)(now_ns % T_SECOND);
-	return 0;
-}
 
 static struct runtime *runtime;
 
