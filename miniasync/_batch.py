@@ -102,7 +102,7 @@ class Batch(Flight):
             # Again, since something may have come between its steps.
             return self.settle(self.code)
         vdm, ops, results = handle.vdm, pins.ops, self.results
-        if self.code != PENDING or ops is None:
+        if self.code != PENDING:
             return self.settle(self.code)
         if self.slot is None:
             if handle.closed:
@@ -152,20 +152,23 @@ class Batch(Flight):
         self.slot = self.results = None
         outstanding.pop(self, None)
 
+    def unpin(self) -> None:
+        """Give the program its memory back, with the code to follow; twice is fine."""
+        pins = self.pins
+        if pins is not None:
+            pins.unpin()
+
     def let_go(self) -> None:
-        """Release the memory, and the mover."""
+        """Forget the operations and the mover."""
         pins, handle = self.pins, self.handle
-        ops = None if pins is None else pins.ops
-        if ops is not None and handle is not None and self.code == SUCCESS:
-            nbytes = lib.ma_batch_bytes(ops, self.count)
+        if pins is not None and handle is not None and self.code == SUCCESS:
+            nbytes = lib.ma_batch_bytes(pins.ops, self.count)
             self.handle = None  # it is counted once
             handle.count(self.count, nbytes)
         if self.code == FORKED and self.slot is not None:
             lib.ma_batch_abandon(self.slot)
         if self.code != FAILED:
             self.results = None
-        if pins is not None:
-            pins.release()
         self.pins = self.handle = None
 
     def error(self) -> BaseException:

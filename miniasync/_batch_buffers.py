@@ -35,7 +35,7 @@ _MOST = 2**63 - 1
 
 
 class BatchPins:
-    """The operations of a batch and their memory, held until `release`.
+    """The operations of a batch and their memory, held until `unpin`.
 
     Attributes:
         count: How many operations.
@@ -49,9 +49,8 @@ class BatchPins:
         self.count = count
         self.ops: CData = new(_OPS, count)
 
-    def release(self) -> None:
+    def unpin(self) -> None:
         """Let go of the memory now; further calls do nothing."""
-        self.ops = None
         self._views.clear()
 
 

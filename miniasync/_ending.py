@@ -105,6 +105,7 @@ def _complete(flight: Flight, root: Flight) -> None:
     del memory
     code = flight.outcome()
     if flight.code == PENDING and code != PENDING:
+        flight.unpin()
         flight.code = code
         flight.let_go()
 

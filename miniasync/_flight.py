@@ -25,7 +25,9 @@ does can free memory under a copy.
   more. The slot, and the rest, it leaves to its holder: so what is passed to C is
   looked at before the code is. One that waits for it is refused (`_locks`). One that
   forks comes back into the holder's work, in the child as well.
-* `settle` is the only end. The code comes first: who sees it needs no lock.
+* `settle` is the only end. It unpins the memory, which C is done with, before it
+  writes the code, and lets go of the rest afterwards: who sees the code needs no
+  lock, and may resize, close or free what was pinned.
 * Who gives the lock back attends to those interested (`_interest`), with no
   other lock held: callbacks may wait for, close and drop what they want.
 * A step of a chain that has begun belongs to the chain: whatever is asked of it
@@ -301,8 +303,15 @@ class Flight:
 
     def settle(self, code: int) -> int:
         """Write down how it ended and let go of everything at once."""
-        self.code = code
         try:
+            try:
+                self.unpin()
+            except BaseException:
+                self.unpin()
+                raise
+            finally:
+                # However often that was interrupted: nobody starts it again.
+                self.code = code
             outstanding.pop(self, None)
             self.let_go()
         except BaseException:
@@ -313,8 +322,11 @@ class Flight:
             self.slot = None
         return code
 
+    def unpin(self) -> None:
+        """Give the program its memory back, with the code to follow; twice is fine."""
+
     def let_go(self) -> None:
-        """Let go of what it holds, apart from the slot; twice is fine."""
+        """Let go of what else it holds, apart from the slot; twice is fine."""
 
     def take_back(self) -> None:
         """Take it from who watches it. The lock is held."""

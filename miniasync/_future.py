@@ -310,6 +310,7 @@ class Operation(Future[T]):
         if flight.slot is None:
             # Now: the garbage collector of CPython before 3.11.8 and 3.12.2
             # crashes on a memoryview in a cycle that is still pinned.
+            flight.unpin()
             flight.code = CANCELLED
             flight.let_go()
             outstanding.pop(flight, None)  # an exception may have left it there

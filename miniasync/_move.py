@@ -147,19 +147,17 @@ class Move(Flight):
         )
         return code if code == PENDING else self.settle(code)
 
-    def let_go(self) -> None:
-        """Release the memory, and the mover."""
-        self.unpin()
-        handle = self.handle
-        self.handle = None  # it is counted once
-        if handle is not None and self.code == SUCCESS:
-            handle.count(1, self.nbytes)
-
     def unpin(self) -> None:
-        """Release the memory; twice is fine."""
+        """Give the program its memory back, with the code to follow; twice is fine."""
         dst, src = self.dst, self.src
-        self.dst = self.src = None
         if dst is not None:
             release(dst)
             if src is not NULL and type(src) is not bytes:
                 release(src)
+
+    def let_go(self) -> None:
+        """Forget the memory and the mover."""
+        handle = self.handle
+        self.handle = self.dst = self.src = None  # it is counted once
+        if handle is not None and self.code == SUCCESS:
+            handle.count(1, self.nbytes)

@@ -102,10 +102,13 @@ class SmallMove(Move):
         source = self.src if self.kind == MEMCPY else _BYTE[self.byte] * nbytes
         memmove(dst, source, nbytes)
         # What `settle` does, where there is less to do.
-        self.code = SUCCESS
         try:
-            handle.count(1, nbytes)
-        finally:
             self.unpin()
-            self.handle = None
+        except BaseException:
+            self.unpin()
+            raise
+        finally:
+            self.code = SUCCESS
+            self.handle = self.dst = self.src = None
+            handle.count(1, nbytes)
         return SUCCESS

@@ -73,7 +73,7 @@ class TestStates:
         pins = batch._flight.pins
         batch.result()
         assert all(map(free, dsts))
-        pins.release()
+        pins.unpin()
 
     def test_its_mover_is_closed_before_the_start(self) -> None:
         with miniasync.ThreadsMover(2) as mover:
