@@ -21,6 +21,9 @@ from miniasync._units import format_size
 
 _TICK_S = 0.001
 
+# With fewer ticks, one in a thousand is no other than the longest.
+_FEWEST = 1000
+
 # So many that pages and hash tables that grow by the half hardly count.
 _PENDING = 20_000
 
@@ -38,7 +41,7 @@ def stalls(size: int, pace: Pace) -> list[Goal]:
 
     Args:
         size: Bytes of a copy; less if there is not enough memory.
-        pace: How long.
+        pace: How long. A short run has no p99.9.
     """
     arena = None
     while arena is None:
@@ -58,14 +61,17 @@ def stalls(size: int, pace: Pace) -> list[Goal]:
     for who in ("the event loop", "another thread"):
         longest = max(idle[who])
         work = f"{who}, late during an awaited {format_size(size)} copy"
-        p999 = {"idle": _p999(idle[who])}
-        goals += [
-            Goal(f"{work}, p99.9", "ms", _p999(copying[who]), 2, peers=p999),
+        if min(len(idle[who]), len(copying[who])) >= _FEWEST:
+            p999 = {"idle": _p999(idle[who])}
+            goals.append(
+                Goal(f"{work}, p99.9", "ms", _p999(copying[who]), 2, peers=p999)
+            )
+        goals.append(
             Goal(
                 *(f"{work}, longest", "ms", max(copying[who]), 3 * longest),
                 peers={"idle": longest},
-            ),
-        ]
+            )
+        )
     return goals
 
 
