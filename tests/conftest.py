@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from gate import Gate  # noqa: E402
+from loops import RUNS, Run  # noqa: E402
 
 IS_UPSTREAM = miniasync.provider().is_upstream
 
@@ -71,6 +72,12 @@ def gate() -> Iterator[Gate]:
     """A mover with one worker that waits before each memcpy."""
     with Gate() as gate:
         yield gate
+
+
+@pytest.fixture(params=RUNS)
+def run(request: pytest.FixtureRequest) -> Run:
+    """What runs a coroutine function in one of the libraries."""
+    return RUNS[request.param]
 
 
 @pytest.fixture
