@@ -47,6 +47,7 @@ set(MINIASYNC_SOURCES
   operation.c
   pieces.c
   pool.c
+  queue.c
   request.c
   runtime.c
   settings.c

@@ -440,7 +440,7 @@ data_mover_threads_get_stats(struct data_mover_threads *dmt,
 		return EINVAL;
 	workers = dmt->workers;
 	pthread_mutex_lock(&workers->lock);
-	now.queued = workers->queued;
+	now.queued = workers->started;
 	now.worker_pieces = workers->took[MA__WORKER].pieces;
 	now.worker_bytes = workers->took[MA__WORKER].bytes;
 	now.waiter_pieces = workers->took[MA__HELPER].pieces;

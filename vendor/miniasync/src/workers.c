@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * workers.c -- the queue of a mover, and who executes what is in it
+ * workers.c -- who executes what is in the queue of a mover
  *
  * The queue holds the operations that have bytes which nobody has taken.
  * Whoever executes takes a piece of one under the mover's lock, executes it
  * without the lock, and gives it back under the lock: an *executor*. There are
  * two kinds.
  *
- *   A worker takes a piece of the first operation in the queue. A helper is a
- *   thread in a wait (wait.c). It takes a piece of the operation whose future
+ *   A worker takes a piece of the operation whose turn it is (queue.c). A helper
+ *   is a thread in a wait (wait.c). It takes a piece of the operation whose future
  *   it is polling, wherever that is in the queue.
  *
  * So a thread that waits works, for what it waits for; and a poll outside a
@@ -132,17 +132,6 @@
 #include "os.h"
 #include "waiters.h"
 
-/* The first operation that a piece can be taken of, NULL if there is none. */
-static struct ma__op *
-first_ready(const struct ma__workers *workers)
-{
-	struct ma__op *op = workers->first;
-
-	while (op != NULL && !ma__pieces_ready(&op->pieces, &op->request))
-		op = op->next;
-	return op;
-}
-
 /* From so many bytes on a worker is to run beside who wakes it. */
 #define ELSEWHERE_MIN ((size_t)1 << 20)
 
@@ -207,7 +196,7 @@ summon(struct ma__workers *workers, size_t more, int busy)
 
 	if (worker == NULL)
 		return NULL;
-	ready = first_ready(workers);
+	ready = ma__queue_next(&workers->queue);
 	if (ready == NULL)
 		return NULL;
 	/* Who has queued it is between two pieces, or about to begin. */
@@ -233,34 +222,6 @@ ma__worker_wake(struct ma__worker *worker)
 		pthread_cond_signal(&worker->wanted);
 }
 
-static void
-append(struct ma__workers *workers, struct ma__op *op)
-{
-	op->next = NULL;
-	op->prev = workers->last;
-	if (op->prev != NULL)
-		op->prev->next = op;
-	else
-		workers->first = op;
-	workers->last = op;
-	workers->load += op->weight;
-	atomic_store_explicit(&op->queued, true, memory_order_relaxed);
-}
-
-static void
-unlink_op(struct ma__workers *workers, struct ma__op *op)
-{
-	if (op->prev != NULL)
-		op->prev->next = op->next;
-	else
-		workers->first = op->next;
-	if (op->next != NULL)
-		op->next->prev = op->prev;
-	else
-		workers->last = op->prev;
-	atomic_store_explicit(&op->queued, false, memory_order_relaxed);
-}
-
 /* Takes the next piece of an operation that is ready, under the lock. */
 static struct ma__piece
 take(struct ma__workers *workers, struct ma__op *op, enum ma__executor who)
@@ -271,10 +232,13 @@ take(struct ma__workers *workers, struct ma__op *op, enum ma__executor who)
 	workers->took[who].pieces++;
 	workers->took[who].bytes += piece.n;
 	op->executors++;
+	if (who == MA__WORKER)
+		ma__queue_served(&workers->queue, op,
+			op->function ? op->weight : piece.n);
 	if (op->weight != 0)
 		workers->load -= op->function ? op->weight : piece.n;
 	if (op->pieces.taken == op->request.n)
-		unlink_op(workers, op);
+		ma__queue_remove(&workers->queue, op);
 	return piece;
 }
 
@@ -359,7 +323,7 @@ ma__worker_main(void *arg)
 	pthread_mutex_lock(&workers->lock);
 	/* Orphaned: this thread has forked, from within a waker. */
 	while (!workers->orphaned) {
-		struct ma__op *const op = first_ready(workers);
+		struct ma__op *const op = ma__queue_next(&workers->queue);
 
 		/* What is not ready is left to who makes it so. */
 		if (op == NULL && workers->stopping)
@@ -412,8 +376,9 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 	const bool owes = helper != NULL && owe(workers, helper);
 
 	pthread_mutex_lock(&workers->lock);
-	append(workers, op);
-	workers->queued++;
+	ma__queue_add(&workers->queue, op);
+	workers->load += op->weight;
+	workers->started++;
 	op->helped = helper != NULL;
 	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
 		workers->starter = ma__os_processor();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* workers.h -- the worker threads of a mover, and its queue */
+/* workers.h -- the worker threads of a mover, and what they work at */
 
 #ifndef MA_WORKERS_H
 #define MA_WORKERS_H
@@ -10,6 +10,7 @@
 #include "fork.h"
 #include "os.h"
 #include "pool.h"
+#include "queue.h"
 
 struct ma__worker {
 	struct ma__workers *workers;
@@ -45,15 +46,14 @@ struct ma__workers {
 	atomic_uint moving; /* workers that do; a hint to who waits */
 	atomic_size_t refs; /* the mover's, and of waits that owe a wake */
 	pthread_mutex_t lock; /* of all below, and of the operations' part */
-	struct ma__op *first; /* the queue */
-	struct ma__op *last;
+	struct ma__queue queue;
 	size_t load; /* what of their weight is not taken */
 	int starter; /* the processor of who queued last, -1: not known */
 	struct ma__worker *idle;
 	size_t awake; /* workers that are not idle */
 	size_t inside; /* of these, who may be long about it */
 	size_t helping; /* waiting threads that execute a piece */
-	uint64_t queued; /* operations, so far */
+	uint64_t started; /* operations that were queued, so far */
 	struct {
 		uint64_t pieces; /* taken so far */
 		uint64_t bytes;

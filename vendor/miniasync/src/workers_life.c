@@ -169,15 +169,14 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	workers->execute = fn;
 	atomic_init(&workers->moving, 0);
 	atomic_init(&workers->refs, 1);
-	workers->first = NULL;
-	workers->last = NULL;
+	ma__queue_init(&workers->queue);
 	workers->load = 0;
 	workers->starter = -1;
 	workers->idle = NULL;
 	workers->awake = count;
 	workers->inside = 0;
 	workers->helping = 0;
-	workers->queued = 0;
+	workers->started = 0;
 	memset(workers->took, 0, sizeof(workers->took));
 	workers->stopping = false;
 	workers->orphaned = false;
