@@ -9,22 +9,24 @@ which would free that cycle, has the operations polled first.
 
 It runs at any point of any thread, like finalizers. A flight whose lock is taken is
 passed by, and so is one that somebody is interested in: that one is watched.
+
+What the garbage collector calls is in C: `src/_miniasync_sweep.c` says why. It
+passes by collections of the youngest generation, which are too many, and seldom to
+the point, and calls nothing here while nothing is outstanding.
 """
 
 from __future__ import annotations
 
-import gc
-
+from miniasync._ffi import lib
 from miniasync._outstanding import outstanding
 
 
-def _before_collection(phase: str, info: dict[str, int]) -> None:
-    # The youngest generation is collected too often, and seldom to the point.
-    if phase != "start" or info["generation"] == 0 or not outstanding:
-        return
+def look_at_all() -> None:
+    """Let go of what has ended."""
     for flight in outstanding.copy():
         if flight.interest is None and flight.parent is None:
             flight.look()
 
 
-gc.callbacks.append(_before_collection)
+if lib.ma_sweep_install() != 0:
+    raise MemoryError("no memory to watch the garbage collector with")

@@ -24,6 +24,7 @@ PRELUDE = """
 #include "_miniasync_pairs.h"
 #include "_miniasync_ranges.h"
 #include "_miniasync_shim.h"
+#include "_miniasync_sweep.h"
 #include "_miniasync_watch.h"
 """
 

@@ -281,6 +281,9 @@ size_t ma_watch_run(struct ma_watch *watch, uintptr_t done[], size_t max,
 	uint64_t timeout_ns);
 void ma_watch_kick(struct ma_watch *watch);
 
+/* _miniasync_sweep.h: likewise */
+int ma_sweep_install(void);
+
 /* _miniasync_batch.h */
 #define MA_BATCH_FAILED ...
 struct ma_batch_op { ...; };

@@ -257,3 +257,38 @@ def test_a_waiter_that_was_not_made_is_dropped_without_a_word() -> None:
     waiter = _waiters.Waiter.__new__(_waiters.Waiter)
     del waiter
     gc.collect()
+
+
+@pytest.mark.parametrize("is_outstanding", [False, True])
+def test_the_garbage_collector_loses_no_signal(
+    run_python: Callable[[str], str], is_outstanding: bool
+) -> None:
+    # The signal comes after the interpreter has looked at signals, and before the
+    # collection: so whatever runs before it looks again has it.
+    program = f"""
+        import gc, signal
+        from _thread import interrupt_main
+        from gate import Gate
+        class Handled(BaseException):
+            pass
+        def handler(number, frame):
+            raise Handled(number)
+        signal.signal(signal.SIGUSR1, handler)
+        with Gate() as gate:
+            dst = bytearray(5)
+            future = gate.mover.memcpy(dst, b"12345")
+            if {is_outstanding}:
+                future.start()
+            for generation in range(3):
+                try:
+                    for _ in map(interrupt_main, [signal.SIGUSR1]):
+                        gc.collect(generation)
+                        print("too late")
+                except Handled as error:
+                    assert error.args == (signal.SIGUSR1,)
+                    assert error.__context__ is None
+                    print("handled")
+            gate.open()
+            assert future.result() == b"12345"
+        """
+    assert run_python(program) == 3 * "handled\n"
