@@ -6,6 +6,15 @@
  * before both, and the poll sees it, or after, and finds the waker. The waker is
  * called under the lock, so that after a reset, or a poll with another one, the
  * old one is called no more and what it points to may go.
+ *
+ * fork() may come while any thread is in here, and the child has only the one
+ * that called it. So there is one lock for all events, which is held for the time
+ * of the fork: nobody else has it in the child, and no event is halfway between
+ * two states. What is called under it takes no other lock that a fork holds: the
+ * library's are taken after this one, whose handlers were registered later. The
+ * wakers that were stored before the fork belong to waits of the parent, with
+ * descriptors that the child shares: the child calls none of them. Each is stored
+ * with the number of forks before it.
  */
 
 #include "_miniasync_event.h"
@@ -13,6 +22,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool installed;
+static unsigned long nforks; /* between this process and the first */
 
 struct event_data {
 	struct ma_event *event;
@@ -25,9 +38,9 @@ struct event_output {
 FUTURE(event_future, struct event_data, struct event_output);
 
 struct ma_event {
-	pthread_mutex_t lock;
 	bool is_set;
 	struct future_waker waker; /* .wake is NULL if there is none */
+	unsigned long nforks; /* when it was stored */
 	struct event_future future;
 };
 
@@ -38,29 +51,59 @@ poll_event(struct future_context *context, struct future_notifier *notifier)
 	struct ma_event *event = data->event;
 	bool is_set;
 
-	pthread_mutex_lock(&event->lock);
+	pthread_mutex_lock(&lock);
 	is_set = event->is_set;
 	if (is_set || notifier == NULL) {
 		event->waker.wake = NULL;
 	} else {
 		event->waker = notifier->waker;
+		event->nforks = nforks;
 		notifier->notifier_used = FUTURE_NOTIFIER_WAKER;
 	}
-	pthread_mutex_unlock(&event->lock);
+	pthread_mutex_unlock(&lock);
 	return is_set ? FUTURE_STATE_COMPLETE : FUTURE_STATE_RUNNING;
+}
+
+static void
+prepare(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void
+parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+child(void)
+{
+	nforks++;
+	/* The child's one thread is the one that locked it. */
+	pthread_mutex_unlock(&lock);
+}
+
+static bool
+install(void)
+{
+	bool is_installed;
+
+	pthread_mutex_lock(&lock);
+	if (!installed)
+		installed = pthread_atfork(prepare, parent, child) == 0;
+	is_installed = installed;
+	pthread_mutex_unlock(&lock);
+	return is_installed;
 }
 
 struct ma_event *
 ma_event_new(void)
 {
-	struct ma_event *event = malloc(sizeof(*event));
+	struct ma_event *event = install() ? malloc(sizeof(*event)) : NULL;
 
 	if (event == NULL)
 		return NULL;
-	if (pthread_mutex_init(&event->lock, NULL) != 0) {
-		free(event);
-		return NULL;
-	}
 	event->is_set = false;
 	event->waker.wake = NULL;
 	event->future.data.event = event;
@@ -71,7 +114,6 @@ ma_event_new(void)
 void
 ma_event_delete(struct ma_event *event)
 {
-	pthread_mutex_destroy(&event->lock);
 	free(event);
 }
 
@@ -84,12 +126,12 @@ ma_event_future(struct ma_event *event)
 void
 ma_event_set(struct ma_event *event)
 {
-	pthread_mutex_lock(&event->lock);
+	pthread_mutex_lock(&lock);
 	event->is_set = true;
-	if (event->waker.wake != NULL)
+	if (event->waker.wake != NULL && event->nforks == nforks)
 		FUTURE_WAKER_WAKE(&event->waker);
 	event->waker.wake = NULL;
-	pthread_mutex_unlock(&event->lock);
+	pthread_mutex_unlock(&lock);
 }
 
 int
@@ -97,11 +139,11 @@ ma_event_reset(struct ma_event *event)
 {
 	bool was_set;
 
-	pthread_mutex_lock(&event->lock);
+	pthread_mutex_lock(&lock);
 	was_set = event->is_set;
 	event->is_set = false;
 	event->waker.wake = NULL;
-	pthread_mutex_unlock(&event->lock);
+	pthread_mutex_unlock(&lock);
 	FUTURE_INIT(&event->future, poll_event);
 	return was_set;
 }

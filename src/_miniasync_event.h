@@ -4,7 +4,7 @@
  *
  * What a user's own future is waited for with: its waker sets the event. One
  * thread at a time polls it, as with any future; any thread sets it, at any
- * time.
+ * time, and so may a forked child, whatever other threads were doing.
  */
 
 #ifndef MINIASYNC_EVENT_H

@@ -289,3 +289,88 @@ def test_a_small_copy_in_another_thread(fork: Fork, ask: str) -> None:
         assert n > 5
         """
     )
+
+
+def test_while_other_threads_wake(fork: Fork) -> None:
+    # What their wakers call takes a millisecond in C: nearly always it is that which
+    # the fork comes upon.
+    fork(
+        """
+        import cffi, signal, threading
+        from miniasync import ffi, lib
+        own = cffi.FFI()
+        own.cdef("int usleep(unsigned int);")
+        libc = own.dlopen(None)
+        usleep = int(own.cast("intptr_t", own.addressof(libc, "usleep")))
+        notifier = ffi.new("struct future_notifier *")
+        notifier.waker.wake = ffi.cast("future_waker_wake_fn", usleep)
+        notifier.waker.data = ffi.cast("void *", 1000)
+        class Own(miniasync.Future):
+            value = miniasync.PENDING
+            def step(self, waker):
+                self.waker = waker
+                return self.value
+        pending, ended = Own(), Own()
+        assert pending.poll() == ended.poll() == miniasync.State.RUNNING
+        ended.value = 1
+        ended.waker.wake()
+        assert ended.result() == 1
+        stop = False
+        def wake(waker):
+            event = waker._event
+            while not stop:
+                lib.ma_event_reset(event)
+                lib.future_poll(lib.ma_event_future(event), notifier)
+                waker.wake()
+        threads = [
+            threading.Thread(target=wake, args=(future.waker,))
+            for future in (pending, ended)
+        ]
+        for thread in threads:
+            thread.start()
+        def check():
+            signal.alarm(20)
+            pending.waker.wake()
+            ended.waker.wake()
+            assert "forked" in str(pending.exception())
+            after = Own()
+            after.poll()
+            after.value = 2
+            after.waker.wake()
+            assert after.result() == 2
+        try:
+            for _ in range(10):
+                in_child(check)
+        finally:
+            stop = True
+            for thread in threads:
+                thread.join()
+        """
+    )
+
+
+def test_wakers_of_the_parent_are_not_called_in_the_child(fork: Fork) -> None:
+    fork(
+        """
+        from miniasync import ffi, lib
+        called = []
+        @ffi.callback("future_waker_wake_fn")
+        def wake(data):
+            called.append(os.getpid())
+        notifier = ffi.new("struct future_notifier *")
+        notifier.waker.wake = wake
+        event = lib.ma_event_new()
+        future = lib.ma_event_future(event)
+        lib.future_poll(future, notifier)
+        def check():
+            lib.ma_event_set(event)
+            assert not called
+            lib.ma_event_reset(event)
+            lib.future_poll(future, notifier)
+            lib.ma_event_set(event)
+            assert called == [os.getpid()]
+        in_child(check)
+        lib.ma_event_set(event)
+        assert called == [os.getpid()]
+        """
+    )
