@@ -5,6 +5,11 @@ Every call into C gives it up, and gets it back only when another thread that
 computes has had its turn: see docs/decisions/0010. So these bytes are carried with
 the lock held, by the thread that starts the operation, as C would do.
 
+It is not in `outstanding` meanwhile, unless somebody has tried to get its lock, and
+put it in before. Who does that looks at the code afterwards, and takes it out if it
+has ended; who carries it writes the code and looks into `outstanding` afterwards.
+One of both sees the other.
+
 Not moves: repeated after an exception came in between, one that overlaps would do
 harm.
 """
@@ -110,5 +115,7 @@ class SmallMove(Move):
         finally:
             self.code = SUCCESS
             self.handle = self.dst = self.src = None
+            if outstanding:
+                outstanding.pop(self, None)
             handle.count(1, nbytes)
         return SUCCESS

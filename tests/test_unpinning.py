@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What looks done has let go of its memory, whenever somebody looks.
+"""What looks done has let go of its memory, whenever somebody looks or meddles.
 
 Another thread may look between any two instructions of the one that sees the end. A
 tracer looks there.
@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from _thread import get_ident
 from collections.abc import Callable
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,6 +25,7 @@ from pinned import free
 import miniasync
 from miniasync import Future, Runtime, chain, wait
 from miniasync._ends import PENDING
+from miniasync._outstanding import outstanding
 
 FOLDER = miniasync.__file__.rpartition("__init__")[0]
 
@@ -154,3 +159,56 @@ def test_what_a_handler_has_completed_is_not_pinned() -> None:
         assert future.result() is dst
     assert onlooker.looks > 0
     assert onlooker.pinned == []
+
+
+class Meddler:
+    """Has another thread do something at the n-th instruction of the package."""
+
+    def __init__(self, n: int, act: Callable[[], object]) -> None:
+        self.act = act
+        self.left = n
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(FOLDER):
+            return None
+        frame.f_trace_opcodes = True
+        self.left -= 1
+        if self.left < 0:
+            sys.settrace(None)
+            thread = threading.Thread(target=self.act)
+            thread.start()
+            thread.join()
+            return None
+        return self
+
+
+def in_no_time(future: Future[Any]) -> None:
+    with suppress(TimeoutError):
+        future.result(timeout=0)
+
+
+@pytest.mark.parametrize("kind", ["small", "fill", "move"])
+@pytest.mark.parametrize("ask", [Future.poll, Future.done, Future.cancel, in_no_time])
+def test_who_comes_too_late_leaves_nothing(
+    kind: str, ask: Callable[[Future[Any]], object]
+) -> None:
+    with Gate() as gate:
+        for n in range(10_000):
+            dst, src = bytearray(5), bytearray(b"12345")
+            [future] = KINDS[kind](gate, dst, src)
+            meddler = Meddler(n, partial(ask, future))
+            before = sys.gettrace()
+            sys.settrace(meddler)
+            try:
+                future.exception()
+            except CancelledError:
+                pass
+            finally:
+                sys.settrace(before)
+            assert future.done()
+            assert not outstanding
+            assert free(dst)
+            assert free(src)
+            if meddler.left >= 0:
+                break
+        assert n > 10
