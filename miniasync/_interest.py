@@ -71,6 +71,9 @@ class Interest:
 
     def tell(self) -> None:
         """Call the listeners; what several threads tell at once is told once."""
+        # Another thread, which finds no more listeners, may forget it before ours
+        # are called.
+        owner = self.owner
         try:
             # Taken in the head of the loop: so no exception of a signal handler
             # comes before the try.
@@ -87,6 +90,7 @@ class Interest:
         except BaseException:
             self.tell()
             raise
+        del owner
 
 
 def interest_of(flight: Flight) -> Interest:

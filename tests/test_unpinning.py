@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 import pytest
 from gate import Gate
@@ -25,6 +26,8 @@ from pinned import free
 import miniasync
 from miniasync import Future, Runtime, chain, wait
 from miniasync._ends import PENDING
+from miniasync._future import _call
+from miniasync._interest import Interest
 from miniasync._outstanding import outstanding
 
 FOLDER = miniasync.__file__.rpartition("__init__")[0]
@@ -212,3 +215,26 @@ def test_who_comes_too_late_leaves_nothing(
             if meddler.left >= 0:
                 break
         assert n > 10
+
+
+def test_a_future_that_two_tell_of_lives_until_it_was_called_with() -> None:
+    for n in range(10_000):
+        future = miniasync.memset(bytearray(5), 1)
+        future.result()
+        called: list[Future[Any]] = []
+        interest = Interest()
+        interest.owner = future
+        interest.listeners.append(partial(_call, called.append, ref(future), [False]))
+        del future
+        meddler = Meddler(n, interest.tell)
+        before = sys.gettrace()
+        sys.settrace(meddler)
+        try:
+            interest.tell()
+        finally:
+            sys.settrace(before)
+        assert len(called) == 1
+        assert interest.owner is None
+        if meddler.left >= 0:
+            break
+    assert n > 10
