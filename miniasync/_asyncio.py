@@ -14,9 +14,10 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
+from miniasync._due import NEVER
 from miniasync._ends import PENDING
 from miniasync._interest import listen
-from miniasync._watch import NEVER, Watch
+from miniasync._watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from miniasync._due import NEVER
 from miniasync._interest import listen
-from miniasync._watch import NEVER, Watch
+from miniasync._watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -15,6 +15,9 @@ poll of the watch is under way), and so may free what C polls. The exceptions, C
 having just completed the future and `drain` not having come to it yet, do no
 harm: it is polled no more.
 
+What takes Python is looked at when it is due, too (`_due`): taken from there, it is
+watched on, until somebody has its lock and adds it again.
+
 No end goes unseen. `drain` sets `Interest.woken` and then tries the lock. If it
 gets it, it goes on with the flight. If not, the holder looks at `woken` after
 giving the lock back (`_interest.attend`), and starts over. The interpreter lock
@@ -36,6 +39,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from miniasync import _ffi
+from miniasync._due import Due
 from miniasync._ends import PENDING
 from miniasync._ffi import lib
 from miniasync._locks import TRY
@@ -51,8 +55,6 @@ _AT_ONCE = 256
 _AGAIN_NS = 5_000_000
 
 _ADDRESSES = _ffi.ffi.typeof(f"uintptr_t[{_AT_ONCE}]")
-
-NEVER = 2**64 - 1
 
 _watches: WeakSet[Watch] = WeakSet()
 
@@ -78,9 +80,9 @@ class Watch:
         self.closed = False
         # By the address of what C polls; and those to look at when it is time. To
         # be copied before they are gone through: other threads and, while a list
-        # is made, finalizers change them.
+        # is made, finalizers change them. That is dear: nothing usual does it.
         self._flights: dict[int, Flight] = {}
-        self._due: dict[Flight, int] = {}
+        self._due = Due()
         cdata = lib.ma_watch_new()
         if not cdata:
             number = _ffi.ffi.errno
@@ -132,15 +134,17 @@ class Watch:
             flight.withdraw()
             self._flights.pop(address, None)
         interest.leaf = interest.watch = None
-        self._due.pop(flight, None)
+        self._due.discard(flight)
         interest.woken = False
 
     def deadline(self) -> int:
         """When to call `drain` at the latest, a time of `monotonic_ns`."""
         deadline: int = lib.ma_watch_deadline(self._cdata)
-        for due in self._due.copy().values():
-            deadline = min(deadline, due)
-        return deadline
+        try:
+            return min(deadline, self._due.first())
+        except BaseException:
+            self.kick()  # others may have looked in the middle of that
+            raise
 
     def drain(self, timeout_ns: int = 0) -> None:
         """See to what has got further, after waiting for such if need be."""
@@ -149,10 +153,10 @@ class Watch:
         except BaseException:
             # C does not say twice what it has said: look at all of them.
             soon = monotonic_ns() + _AGAIN_NS
-            for flight in [*self._flights.copy().values(), *self._due.copy()]:
+            for flight in self._watched():
                 interest = flight.interest
                 if interest is not None and interest.watch is self:
-                    self._due[flight] = soon
+                    self._due.add(flight, soon)
             self.kick()
             raise
 
@@ -163,8 +167,7 @@ class Watch:
         while True:
             left = timeout_ns
             if due and left:
-                first = min(due.copy().values(), default=NEVER)
-                left = min(left, max(first - monotonic_ns(), 0))
+                left = min(left, max(due.first() - monotonic_ns(), 0))
             count = lib.ma_watch_run(self._cdata, done, _AT_ONCE, left)
             for address in done[0:count]:
                 flight = flights.get(address)
@@ -174,10 +177,8 @@ class Watch:
                 break
             timeout_ns = 0
         if due:
-            now = monotonic_ns()
-            for flight, when in due.copy().items():
-                if when <= now:
-                    self._go_on(flight)
+            for flight in due.take(monotonic_ns()):
+                self._go_on(flight)
 
     def close(self) -> None:
         """Nobody will call `drain` any more: let others see to what is left."""
@@ -185,7 +186,7 @@ class Watch:
             return
         self.closed = True
         me = get_ident()
-        for flight in [*self._flights.copy().values(), *self._due.copy()]:
+        for flight in self._watched():
             for mine in map(flight.lock.acquire, TRY):
                 if mine:
                     flight.holder = me
@@ -217,13 +218,15 @@ class Watch:
             if leaf is None:
                 interest.watch = self
                 if flight.due is not None:
-                    self._due[flight] = flight.due
+                    self._set_due(flight, flight.due)
                 return
             address = _ffi.address(leaf)
-            # Without a call in between: a signal handler may take it back.
             interest.watch = self
             if flight.due is not None:
-                self._due[flight] = flight.due
+                self._set_due(flight, flight.due)
+            # Once more, and without a call from here on: a signal handler may have
+            # taken it back.
+            interest.watch = self
             interest.leaf = leaf
             interest.address = address
             self._flights[address] = flight
@@ -236,8 +239,15 @@ class Watch:
             if flight.runs_python:
                 # In its turn.
                 interest.watch = self
-                self._due[flight] = 0
+                self._set_due(flight, 0)
                 return
+
+    def _set_due(self, flight: Flight, when: int) -> None:
+        if self._due.add(flight, when):
+            self.kick()
+
+    def _watched(self) -> list[Flight]:
+        return [*self._flights.copy().values(), *self._due.flights()]
 
     def _go_on(self, flight: Flight) -> None:
         interest = flight.interest
