@@ -3,6 +3,11 @@
 
 A step that has begun belongs to the chain, which holds its lock until it has
 ended (`Flight.root`).
+
+A chain that was dropped goes on, if it can do so by itself. If it needs somebody
+to step a future of the user's own, nobody ever will: it begins nothing more, ends
+with what C has of it, and holds nothing from then on. A future of the user's own
+that it has come to is given back as it is: it may be somebody's.
 """
 
 from __future__ import annotations
@@ -63,7 +68,7 @@ class Chain(Driven):
 
     def begin(self) -> CData:
         """There is nothing to prepare."""
-        return self
+        return True
 
     def hurry(self) -> None:
         """The next `advance` is not to wait until it is due."""
@@ -97,10 +102,18 @@ class Chain(Driven):
         """Go from step to step until one is not complete."""
         while self.code == PENDING:
             flight = self._current
+            if not self._asked and self._is_stuck():
+                self._asked = True
             if flight is None:
                 self._begin_step()
                 continue
             if flight.code == PENDING:
+                ours = flight.parent is self
+                if not (ours and flight.can_be_driven) and self._is_stuck():
+                    if ours:
+                        self._give_back(flight)
+                    self.settle(CANCELLED)
+                    return None
                 if flight.parent is not self and not self._take(flight):
                     # Another thread waits for it, or another chain has it.
                     self.due = monotonic_ns() + SHARED_NS
@@ -121,6 +134,11 @@ class Chain(Driven):
         """Forget the steps."""
         self._current = self._future = None
         self._steps.clear()
+
+    def _is_stuck(self) -> bool:
+        """Whether it was dropped and needs somebody who waits for it."""
+        interest = self.interest
+        return interest is not None and interest.dropped and not self.can_be_driven
 
     def _begin_step(self) -> None:
         self.due = None

@@ -7,7 +7,8 @@
    that sees the end. A future holds no reference cycle.
 3. Leaving a ``with`` block waits for the end, whatever goes on.
 4. A future dropped while it runs warns, and its buffers stay pinned until it
-   has ended.
+   has ended. A dropped chain that has a future of the user's own before it ends
+   with what C is about.
 """
 
 from __future__ import annotations
@@ -318,9 +319,10 @@ class Operation(Future[T]):
         interest = interest_of(flight)
         interest.dropped = interest.is_shared = True  # its loop may have ended
         try:
-            if flight.runs_python:
+            if flight.runs_python and flight.can_be_driven:
                 attend(flight)
             else:
+                # It may have ended, or end at once: a chain that nobody drives.
                 flight.poll()
         except (OSError, MemoryError):
             pass  # the next one dropped, close or exit will see to it

@@ -177,7 +177,8 @@ def _attend(flight: Flight) -> None:
         if home is not None and home.closed:
             home = None
         # A chain may come to a future of the user's own, and go past it.
-        if (home is None or interest.is_shared) and flight.can_be_driven:
+        drivable = flight.can_be_driven or interest.dropped
+        if (home is None or interest.is_shared) and drivable:
             try:
                 home = daemon()
             except (OSError, MemoryError):
