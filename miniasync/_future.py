@@ -306,8 +306,8 @@ class Operation(Future[T]):
             flight = self._flight
         except RuntimeError:
             return  # a signal handler raised before it was made
-        if flight.code != PENDING:
-            return
+        if flight.code != PENDING or flight.parent is not None:
+            return  # in the latter case, it is a chain's now
         if flight.slot is None:
             # Now: the garbage collector of CPython before 3.11.8 and 3.12.2
             # crashes on a memoryview in a cycle that is still pinned.

@@ -85,8 +85,20 @@ def chain_them(gate: Gate, futures: list[Future[Any]]) -> None:
     both.result()
 
 
+def nest_chains(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    inner = chain(futures[0], chain(futures[1], lambda value: value))
+    both = chain(inner, futures[2])
+    futures += [inner, both]
+    both.result()
+
+
 @pytest.mark.parametrize(
-    "work", [wait_for_one, wait_for_a_moment, wait_for_all, poll_each, chain_them]
+    "work",
+    [
+        *(wait_for_one, wait_for_a_moment, wait_for_all, poll_each),
+        *(chain_them, nest_chains),
+    ],
 )
 @pytest.mark.parametrize("callback", [False, True])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -203,6 +215,7 @@ def drop_them(gate: Gate, futures: list[Future[Any]]) -> None:
         with_blocks,
         poll_each,
         chain_them,
+        nest_chains,
         chain_in_c,
         chain_and_wait,
         one_batch,
@@ -312,7 +325,7 @@ def tell(future: Future[Any], event: threading.Event) -> None:
     "work",
     [
         *(wait_for_one, wait_for_a_moment, wait_for_all, poll_each),
-        *(chain_them, chain_and_wait, one_batch, drop_them),
+        *(chain_them, chain_and_wait, nest_chains, one_batch, drop_them),
     ],
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Chains: what runs one after another.
+
+A step that has begun belongs to the chain, which holds its lock until it has
+ended (`Flight.root`).
+
+A chain that is a step is taken in: its steps, and the one that it is about, become
+steps of the chain that comes to it, with an `_End` behind them. Until then it is as
+if it were running: what is asked of it is asked of its root. At its `_End` it has
+the value of the step before. If a step fails, all chains whose `_End` is to come
+fail with it, the innermost first. If nobody holds the future of the chain that is
+taken in, nobody can tell that there was one, and there is no `_End`. So nothing
+recurses, however deep chains are nested, and a chain whose last function returns
+another chain does not grow. A chain that another thread is about, or that is taken
+in elsewhere, is waited for instead. One that this chain is within would be waited
+for in vain.
+
+A chain that was dropped goes on, if it can do so by itself. If it needs somebody
+to step a future of the user's own, nobody ever will: it begins nothing more, ends
+with what C has of it, and holds nothing from then on. A future of the user's own
+that it has come to is given back as it is: it may be somebody's.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
+
+from miniasync._daemon import threads
+from miniasync._driven import Driven
+from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
+from miniasync._future import Future
+from miniasync._group import SHARED_NS
+from miniasync._interest import interest_of
+from miniasync._segment import Segment, give_back
+
+if TYPE_CHECKING:
+    from miniasync._ffi import CData
+    from miniasync._flight import Flight
+
+_Step: TypeAlias = "Future[Any] | Callable[[Any], Any]"
+
+
+class _End:
+    """Where a chain that was taken in ends."""
+
+    __slots__ = ("chain",)
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+
+
+class Chain(Driven):
+    """What stands behind a chain."""
+
+    __slots__ = (
+        "_asked",  # to end
+        "_asked_within",  # whether one that it has taken in is, perhaps
+        "_count",
+        "_current",
+        "_future",  # of the current flight
+        "_heir",
+        "_own",  # those of `_steps` that somebody has to wait for, the first last
+        "_steps",  # the first last
+    )
+
+    drives_itself = True
+
+    def __init__(self, steps: tuple[_Step, ...]) -> None:
+        Driven.__init__(self)
+        self._asked = self._asked_within = False
+        self._count = len(steps)
+        self._current: Flight | None = None
+        self._future: Future[Any] | None = None
+        self._heir: list[_Step | _End] | None = None
+        self._steps: list[_Step | _End] = list(reversed(steps))
+        self._own: list[Flight] = [
+            step._flight
+            for step in self._steps
+            if isinstance(step, Future) and not step._flight.can_be_driven
+        ]
+        interest_of(self)
+
+    @property
+    def can_be_driven(self) -> bool:  # type: ignore[override]
+        """A future of the user's own is polled by who waits for it only."""
+        chain = self if self.parent is None else self.root()
+        return not chain._is_at_own() and not any(
+            flight.code == PENDING
+            # One that was started before may have got past them.
+            and (not isinstance(flight, Chain) or flight._is_at_own() or flight._own)
+            for flight in reversed(chain._own)
+        )
+
+    def describe(self) -> str:
+        """Say what it is, in a few words."""
+        return f"chain of {self._count} steps"
+
+    def root(self) -> Chain:
+        """The chain that it was taken into, or itself."""
+        root = super().root()
+        assert isinstance(root, Chain)
+        return root
+
+    def begin(self) -> CData:
+        """There is nothing to prepare."""
+        return True
+
+    def hurry(self) -> None:
+        """The next `advance` is not to wait until it is due."""
+        self.due = None
+        flight = self._current
+        if isinstance(flight, Driven) and not isinstance(flight, Chain):
+            flight.hurry()
+
+    def ask_to_end(self) -> None:
+        """Begin no further step."""
+        self._asked = True
+        root = self.root()
+        if root is not self:
+            root._asked_within = True  # `_take_in` looks the other way round
+
+    def withdraw(self) -> None:
+        """A watch polls it no more."""
+        if self._current is not None and self._current.parent is self:
+            self._current.withdraw()
+
+    def upcoming(self) -> CData:
+        """What C is to poll; None if it is to be advanced when it is `due`."""
+        flight = self._current
+        if flight is None or flight.code != PENDING:
+            self.due = 0
+            return None
+        if flight.parent is not self:
+            self.due = self.due or 0  # another has it
+            return None
+        leaf = flight.peek()
+        self.due = flight.due if flight.code == PENDING else 0
+        return leaf
+
+    def proceed(self) -> CData:
+        """Go from step to step until one is not complete."""
+        while self.code == PENDING:
+            flight = self._current
+            if flight is None:
+                self._begin_step()
+                continue
+            if flight.code == PENDING:
+                if not (flight.parent is self and flight.can_be_driven):
+                    if self._is_stuck():
+                        if flight.parent is self:
+                            self._give_back(flight)
+                        self._end(CANCELLED)
+                        return None
+                    if isinstance(flight, Chain):
+                        taken = self._take_in(flight)
+                    else:
+                        taken = flight.parent is self or self._take(flight)
+                    if not taken:
+                        # Another thread waits for it, or another chain has it.
+                        self.due = monotonic_ns() + SHARED_NS
+                        return None
+                    if self._current is not flight:
+                        continue
+                if self._is_to_end():
+                    flight.ask_to_end()
+                elif not flight.can_be_driven and get_ident() in threads:
+                    self.due = 0  # an event loop's turn, or who waits
+                    return None
+                leaf = flight.advance()
+                if flight.code == PENDING:
+                    self.due = flight.due
+                    return leaf
+            self._end_step(flight)
+        return None
+
+    def let_go(self) -> None:
+        """Forget the steps."""
+        self._current = self._future = None
+        self._own = []
+        steps = self._steps
+        if self._heir is not None:
+            self._heir.extend(steps)
+            steps.clear()
+        while steps:
+            step = steps.pop()
+            if isinstance(step, Future) and isinstance(step._flight, Chain):
+                # If it is dropped with this, it leaves its steps to this loop.
+                chain = step._flight
+                chain._heir = steps
+                del step
+                chain._heir = None
+
+    def _is_at_own(self) -> bool:
+        """Whether it is at a step that somebody has to wait for."""
+        flight = self._current
+        return not (flight is None or isinstance(flight, Chain) or flight.can_be_driven)
+
+    def _is_stuck(self) -> bool:
+        """Whether it was dropped and needs somebody who waits for it."""
+        interest = self.interest
+        return interest is not None and interest.dropped and not self.can_be_driven
+
+    def _is_to_end(self) -> bool:
+        if not self._asked and self._is_stuck():
+            self._asked = True
+        return self._asked or (
+            self._asked_within
+            and any(
+                isinstance(step, _End) and step.chain._asked for step in self._steps
+            )
+        )
+
+    def _begin_step(self) -> None:
+        self.due = None
+        steps = self._steps
+        step = steps[-1] if steps else None
+        if step is None:
+            self._end(SUCCESS)
+            return
+        if isinstance(step, _End):
+            self._go_past(step.chain)
+            return
+        if self._is_to_end():
+            self._end(CANCELLED)
+            return
+        if not isinstance(step, Future):
+            try:
+                step = step(self.value)
+                if self.code != PENDING:
+                    return  # it forked, and this is the child
+                if not isinstance(step, Future):
+                    self.value = step
+                    del steps[-1]
+                    return
+                steps[-1] = step
+            except BaseException as exception:
+                traceback = exception.__traceback__
+                if traceback is not None:
+                    # Without this frame, which refers to the exception.
+                    exception.__traceback__ = traceback.tb_next
+                self._end(FAILED, exception)
+                if not isinstance(exception, Exception):
+                    # It is for the program, too; but what a function has done
+                    # halfway is neither done again nor left out.
+                    raise
+                return
+        flight = step._flight
+        if isinstance(flight, Chain) and flight.code == PENDING:
+            if flight.root() is self:
+                message = "a function returned a chain that it is a step of itself"
+                self._end(FAILED, RuntimeError(message))
+                return
+            # It remains in the steps until it is taken in or has ended.
+            self._future, self._current = step, flight
+            return
+        # No call in between, so that no exception loses a step.
+        self._future, self._current = step, flight
+        del steps[-1]
+        if self._own and self._own[-1] is flight:
+            del self._own[-1]
+        segment = self._segment(step)
+        if segment is not None:
+            self._current = segment
+
+    def _take_in(self, inner: Chain) -> bool:
+        """Make the steps of another chain, the next step, steps of this one.
+
+        Returns:
+            Whether it could be done: nobody is about it or has taken it in.
+        """
+        if inner.parent is not None:
+            return False
+        end = _End(inner)
+        at = len(self._steps) - 1
+        interest = inner.interest
+        if interest is not None and isinstance(interest.owner, ref):
+            interest.owner = interest.owner()  # from the start on it is kept
+        if not inner.enter():
+            return False
+        # A signal handler finds all of this done, or nothing: there is no call.
+        inner.parent = self
+        steps, own, current = self._steps, self._own, inner._current
+        future = steps[at]
+        steps[at:] = [end, *inner._steps]
+        if own and own[-1] is inner:
+            own[-1:] = inner._own
+        else:
+            own += inner._own
+        if current is not None and current.parent is inner:
+            current.parent = self
+        self._current, self._future = current, inner._future
+        self.value = inner.value
+        if inner._asked or inner._asked_within:
+            self._asked_within = True
+        if inner.slot is None:
+            inner.slot = True
+        inner._steps, inner._own = [], []
+        inner._current = inner._future = inner.value = None
+        # So far.
+        is_held = ref(future)
+        del future
+        if is_held() is None and not inner._asked and steps[at] is end:
+            del steps[at]
+        return True
+
+    def _go_past(self, inner: Chain) -> None:
+        """End a chain that was taken in, after its last step."""
+        if inner.code == PENDING:
+            inner.value = self.value
+            inner.settle(SUCCESS)
+        if inner.parent is not None:
+            self._give_back(inner)
+        if inner.code == SUCCESS:
+            del self._steps[-1]
+        else:
+            self._end(inner.code, inner.exception)
+
+    def _segment(self, first: Future[Any]) -> Segment | None:
+        """Have C go through the first step and those after it that need no Python."""
+        taken: list[Future[Any]] = []
+        links: list[tuple[CData, CData]] = []
+        segment: Segment | None = None
+        step: _Step | _End | None = first
+        try:
+            while isinstance(step, Future) and self._take_to_link(step._flight):
+                taken.append(step)
+                link = step._flight.link()
+                if link is None:
+                    self._give_back(taken.pop()._flight)
+                    break
+                links.append(link)
+                after = len(self._steps) - len(taken)
+                step = self._steps[after] if after >= 0 else None
+            if len(taken) < 2:
+                taken = []
+                return None
+            last = 1 - len(taken)
+            segment = Segment(taken, links)
+            segment.parent = self
+            segment.enter()
+            del self._steps[last:]
+            taken = []
+            return segment
+        finally:
+            if taken and segment is not None:
+                segment.settle(CANCELLED)  # C never polls it
+            for future in reversed(taken):
+                self._give_back(future._flight)
+
+    def _take_to_link(self, flight: Flight) -> bool:
+        return not flight.runs_python and self._take(flight)
+
+    def _take(self, flight: Flight) -> bool:
+        """Make it a step of this chain, if it is not somebody else's now."""
+        if flight.code != PENDING or flight.parent is not None or not flight.enter():
+            return False
+        flight.parent = self
+        return True
+
+    def _give_back(self, flight: Flight) -> None:
+        give_back(flight, self)
+
+    def _end_step(self, flight: Flight) -> None:
+        if flight.parent is self:
+            self._give_back(flight)
+        if flight.code == SUCCESS:
+            self.value = flight.value
+            self._current = self._future = None
+        else:
+            self._end(flight.code, flight.error() if flight.code == FAILED else None)
+
+    def _end(self, code: int, exception: BaseException | None = None) -> None:
+        """End it, and before it those that it has taken in."""
+        for step in reversed(self._steps):
+            if isinstance(step, _End):
+                if step.chain.code == PENDING:
+                    step.chain.exception = exception
+                    step.chain.settle(code)
+                if step.chain.parent is not None:
+                    self._give_back(step.chain)
+        if code != SUCCESS:
+            self.value = None
+        self.exception = exception
+        self.settle(code)
