@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, overload
+from weakref import ref
 
 from miniasync._future import Future, Operation
 from miniasync._sequence import Chain
@@ -63,4 +64,7 @@ def chain(*steps: _Step) -> Future[Any]:
                 f"step {index} must be a future or a function, not"
                 f" {type(step).__name__}"
             )
-    return Operation(Chain(steps))
+    flight = Chain(steps)
+    future: Future[Any] = Operation(flight)
+    flight.future = ref(future)
+    return future

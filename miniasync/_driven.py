@@ -3,6 +3,11 @@
 
 C works for none of them itself, so they are not in `outstanding`: what is not
 waited for, watched or held is gone, like any object.
+
+What Python code raises refers, by its traceback, to the frames that called it, ours
+among them, and those refer to flights. So it is kept by the future, to which no
+flight refers, and which no frame of ours refers to when it has returned: else it
+would be a cycle, and with it live on what it is about, however large.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import os
 from _thread import allocate_lock, get_ident
 from itertools import repeat
 from time import monotonic_ns, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from miniasync import _ffi
@@ -23,11 +28,26 @@ from miniasync._locks import SLICE_NS, TRY, WAIT, refuse
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from miniasync._ffi import CData
+    from miniasync._future import Future
     from miniasync._handle import Handle
 
 # Of these somebody may have the lock.
 _taken: WeakSet[Driven] = WeakSet()
+
+
+def without_this_frame(exception: BaseException) -> BaseException:
+    """Take the caller out of the traceback of what it has caught."""
+    traceback = exception.__traceback__
+    if traceback is not None:
+        exception.__traceback__ = traceback.tb_next
+    return exception
+
+
+def _no_future() -> None:
+    """What refers to the future before there is one."""
 
 
 class Driven(Flight):
@@ -35,18 +55,18 @@ class Driven(Flight):
 
     Attributes:
         due: When to advance it even if C has nothing new, or None.
-        exception: What Python code raised, if that was its end.
+        future: A weak reference to its future.
         left: Steps that have ended and whose end nobody was told yet.
     """
 
-    __slots__ = ("__weakref__", "due", "exception", "left")
+    __slots__ = ("__weakref__", "due", "future", "left")
 
     runs_python = True
 
     def __init__(self) -> None:
         Flight.__init__(self, None)
         self.due: int | None = None
-        self.exception: BaseException | None = None
+        self.future: Callable[[], Future[Any] | None] = _no_future
         self.left: list[Flight] = []
 
     def begin(self) -> CData:
@@ -105,14 +125,15 @@ class Driven(Flight):
 
     def fail(self, exception: BaseException) -> None:
         """Settle it with what Python code raised."""
-        self.exception = exception
+        future = self.future()
+        if future is not None:
+            future._raised = exception
         self.settle(FAILED)
 
     def error(self) -> BaseException:
         """What to raise. It has ended, and not with success."""
-        if self.exception is not None:
-            return self.exception
-        return super().error()
+        future = self.future() if self.code == FAILED else None
+        return super().error() if future is None else future._raised
 
     def uses(self, handle: Handle) -> bool:
         """Whether C is busy for it on this mover: never for itself."""

@@ -9,6 +9,9 @@
 4. A future dropped while it runs warns, and its buffers stay pinned until it
    has ended. A dropped chain that has a future of the user's own before it ends
    with what C is about.
+5. What Python code raised is kept here (`_driven`). So methods that may run such
+   code, or raise it, forget who they belong to in the end: a traceback may refer
+   to their frames.
 """
 
 from __future__ import annotations
@@ -73,9 +76,10 @@ class Future(Generic[T]):
         'liftoff'
     """
 
-    __slots__ = ("__weakref__", "_flight")
+    __slots__ = ("__weakref__", "_flight", "_raised")
 
     _flight: Flight
+    _raised: BaseException
 
     if not TYPE_CHECKING:  # or checkers would believe in any attribute
 
@@ -116,9 +120,12 @@ class Future(Generic[T]):
     def state(self) -> State:
         """How far it is, as far as can be said without starting or waiting."""
         flight = self._flight
-        if flight.look() != PENDING:
-            return _COMPLETE
-        return _IDLE if flight.slot is None else _RUNNING
+        try:
+            if flight.look() != PENDING:
+                return _COMPLETE
+            return _IDLE if flight.slot is None else _RUNNING
+        finally:
+            del self
 
     def poll(self) -> State:
         """Start it, or see how far it is, without waiting for anybody.
@@ -131,10 +138,13 @@ class Future(Generic[T]):
         Raises:
             ClosedError: It was not started before its mover was closed.
         """
-        code = self._flight.poll()
-        if code == CLOSED:
-            raise self._flight.error()
-        return _RUNNING if code == PENDING else _COMPLETE
+        try:
+            code = self._flight.poll()
+            if code == CLOSED:
+                raise self._flight.error()
+            return _RUNNING if code == PENDING else _COMPLETE
+        finally:
+            del self
 
     def start(self) -> Self:
         """Start it if that has not been done, and return it.
@@ -143,19 +153,28 @@ class Future(Generic[T]):
             ClosedError: It was not started before its mover was closed.
             concurrent.futures.CancelledError: It was cancelled.
         """
-        code = self._flight.poll()
-        if code in (CLOSED, CANCELLED, STRANDED):
-            raise self._flight.error()
-        return self
+        try:
+            code = self._flight.poll()
+            if code in (CLOSED, CANCELLED, STRANDED):
+                raise self._flight.error()
+            return self
+        finally:
+            del self
 
     def done(self) -> bool:
         """Whether it is complete, has failed or was cancelled."""
-        return self._flight.look() != PENDING
+        try:
+            return self._flight.look() != PENDING
+        finally:
+            del self
 
     def running(self) -> bool:
         """Whether it has been started and is not done."""
         flight = self._flight
-        return flight.look() == PENDING and flight.slot is not None
+        try:
+            return flight.look() == PENDING and flight.slot is not None
+        finally:
+            del self
 
     def cancel(self) -> bool:
         """Cancel it if it has not been started; its buffers are free at once.
@@ -186,17 +205,17 @@ class Future(Generic[T]):
             concurrent.futures.CancelledError: It was cancelled.
             RuntimeError: A signal handler waits for what it interrupted.
         """
-        flight = self._flight
-        code = flight.code
-        if code == PENDING:
-            code = self._wait(timeout)
-        if code == SUCCESS:
-            value: T = flight.value
-            return value
         try:
+            flight = self._flight
+            code = flight.code
+            if code == PENDING:
+                code = _wait(flight, timeout)
+            if code == SUCCESS:
+                value: T = flight.value
+                return value
             raise flight.error()
         finally:
-            del self, flight  # the exception's traceback refers to this frame
+            del self
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Start it if that has not been done, wait, and say what went wrong.
@@ -211,10 +230,14 @@ class Future(Generic[T]):
             TimeoutError: It is not done; it goes on.
             concurrent.futures.CancelledError: It was cancelled.
         """
-        code = self._wait(timeout)
-        if code == CANCELLED:
-            raise self._flight.error()
-        return None if code == SUCCESS else self._flight.error()
+        flight = self._flight
+        try:
+            code = _wait(flight, timeout)
+            if code == CANCELLED:
+                raise flight.error()
+            return None if code == SUCCESS else flight.error()
+        finally:
+            del self
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
         """Have a function called with this future when it is done.
@@ -238,24 +261,27 @@ class Future(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, T]:
         flight = self._flight
-        if flight.poll() == PENDING:
-            from miniasync._await import suspend
-
-            yield from suspend(flight)
-        if flight.code == SUCCESS:
-            value: T = flight.value
-            return value
-        if flight.code == CANCELLED:
-            from miniasync._await import cancelled
-
-            raise cancelled()
         try:
+            if flight.poll() == PENDING:
+                from miniasync._await import suspend
+
+                yield from suspend(flight)
+            if flight.code == SUCCESS:
+                value: T = flight.value
+                return value
+            if flight.code == CANCELLED:
+                from miniasync._await import cancelled
+
+                raise cancelled()
             raise flight.error()
         finally:
-            del self, flight
+            del self
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        finally:
+            del self
 
     def __exit__(
         self,
@@ -263,9 +289,13 @@ class Future(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        code = self._flight.wait()
-        if kind is None and code != SUCCESS:
-            raise self._flight.error()
+        flight = self._flight
+        try:
+            code = flight.wait()
+            if kind is None and code != SUCCESS:
+                raise flight.error()
+        finally:
+            del self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -279,15 +309,6 @@ class Future(Generic[T]):
         else:
             state = TEXTS[flight.code]
         return f"<miniasync.{type(self).__name__}: {flight.describe()}, {state}>"
-
-    def _wait(self, timeout: float | None) -> int:
-        """Wait for the end and return the code."""
-        if timeout is None:
-            return self._flight.wait()
-        code = self._flight.wait_until(monotonic_ns() + to_nanoseconds(timeout))
-        if code == PENDING:
-            raise TimeoutError(f"not complete after {timeout} s")
-        return code
 
 
 class Operation(Future[T]):
@@ -334,6 +355,16 @@ class Operation(Future[T]):
                 stacklevel=2,
                 source=self,
             )
+
+
+def _wait(flight: Flight, timeout: float | None) -> int:
+    """Wait for the end and return the code."""
+    if timeout is None:
+        return flight.wait()
+    code = flight.wait_until(monotonic_ns() + to_nanoseconds(timeout))
+    if code == PENDING:
+        raise TimeoutError(f"not complete after {timeout} s")
+    return code
 
 
 def _call(

@@ -60,7 +60,10 @@ class Runtime(Closing):
             raise ClosedError("the runtime is closed: make another one")
         flights = list({future._flight for future in checked(futures)})
         deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
-        wait_for(flights, len(flights), deadline, waiter)
+        try:
+            wait_for(flights, len(flights), deadline, waiter)
+        finally:
+            del futures  # a traceback may refer to this frame
         left = sum(flight.code == PENDING for flight in flights)
         if left:
             raise TimeoutError(

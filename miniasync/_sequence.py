@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 from miniasync._daemon import threads
-from miniasync._driven import Driven
+from miniasync._driven import Driven, without_this_frame
 from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future
 from miniasync._group import SHARED_NS
@@ -238,12 +238,8 @@ class Chain(Driven):
                     return
                 steps[-1] = step
             except BaseException as exception:
-                traceback = exception.__traceback__
-                if traceback is not None:
-                    # Without this frame, which refers to the exception.
-                    exception.__traceback__ = traceback.tb_next
-                self._end(FAILED, exception)
-                if not isinstance(exception, Exception):
+                self._end(FAILED, without_this_frame(exception))
+                if isinstance(exception, (KeyboardInterrupt, SystemExit)):
                     # It is for the program, too; but what a function has done
                     # halfway is neither done again nor left out.
                     raise
@@ -317,7 +313,7 @@ class Chain(Driven):
         if inner.code == SUCCESS:
             del self._steps[-1]
         else:
-            self._end(inner.code, inner.exception)
+            self._end(inner.code, inner.error() if inner.code == FAILED else None)
 
     def _segment(self, first: Future[Any]) -> Segment | None:
         """Have C go through the first step and those after it that need no Python."""
@@ -378,11 +374,15 @@ class Chain(Driven):
         for step in reversed(self._steps):
             if isinstance(step, _End):
                 if step.chain.code == PENDING:
-                    step.chain.exception = exception
-                    step.chain.settle(code)
+                    step.chain._settle(code, exception)
                 if step.chain.parent is not None:
                     self._give_back(step.chain)
+        self._settle(code, exception)
+
+    def _settle(self, code: int, exception: BaseException | None) -> None:
         if code != SUCCESS:
             self.value = None
-        self.exception = exception
-        self.settle(code)
+        if exception is None:
+            self.settle(code)
+        else:
+            self.fail(exception)

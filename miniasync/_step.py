@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 from weakref import ref
 
 from miniasync import _ffi
-from miniasync._driven import Driven
+from miniasync._driven import Driven, without_this_frame
 from miniasync._ends import CANCELLED, SUCCESS
 from miniasync._ends import PENDING as _PENDING
 from miniasync._ffi import lib
@@ -60,7 +60,7 @@ class Waker:
 class Step(Driven):
     """What stands behind a future of the user's own."""
 
-    __slots__ = ("_asked", "_future", "_pause_ns")
+    __slots__ = ("_asked", "_pause_ns")
 
     # Only who waits for it, awaits it or polls it does that.
     can_be_driven = False
@@ -68,7 +68,7 @@ class Step(Driven):
     def __init__(self, future: Future[Any]) -> None:
         Driven.__init__(self)
         self._asked = False
-        self._future = ref(future)
+        self.future = ref(future)
         self._pause_ns = 0
 
     def describe(self) -> str:
@@ -100,16 +100,20 @@ class Step(Driven):
         woken = lib.ma_event_reset(event)
         if not woken and self.due is not None and monotonic_ns() < self.due:
             return lib.ma_event_future(event)
-        future = self._future()
+        future = self.future()
         if self._asked or future is None:
             self.settle(CANCELLED)
             return None
         waker = Waker(event)
         try:
             value = future.step(waker)
-        except Exception as exception:
-            self.fail(exception)
+        except (KeyboardInterrupt, SystemExit):
+            raise  # the program's: it is stepped again by who waits next
+        except BaseException as exception:
+            self.fail(without_this_frame(exception))
             return None
+        finally:
+            del future
         if self.code != _PENDING:
             return None  # it forked, and this is the child
         if value is not PENDING:

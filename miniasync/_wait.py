@@ -61,17 +61,24 @@ def wait(
     futures = set(checked(fs))
     deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
     flights = [future._flight for future in futures]
-    if return_when == ALL_COMPLETED:
-        wait_for(flights, len(flights), deadline, shared)
-    elif return_when == FIRST_COMPLETED:
-        wait_for(flights, 1, deadline, shared)
-    elif return_when == FIRST_EXCEPTION:
-        _wait_for_exception(flights, deadline)
-    else:
-        raise ValueError(
-            "return_when must be FIRST_COMPLETED, FIRST_EXCEPTION or"
-            f" ALL_COMPLETED, not {return_when!r}"
-        )
+    try:
+        if return_when == ALL_COMPLETED:
+            wait_for(flights, len(flights), deadline, shared)
+        elif return_when == FIRST_COMPLETED:
+            wait_for(flights, 1, deadline, shared)
+        elif return_when == FIRST_EXCEPTION:
+            _wait_for_exception(flights, deadline)
+        else:
+            raise ValueError(
+                "return_when must be FIRST_COMPLETED, FIRST_EXCEPTION or"
+                f" ALL_COMPLETED, not {return_when!r}"
+            )
+        return _sorted_out(futures)
+    finally:
+        del fs, futures  # a traceback may refer to this frame
+
+
+def _sorted_out(futures: set[Future[Any]]) -> DoneAndNotDoneFutures:
     done = {future for future in futures if future._flight.code != PENDING}
     return DoneAndNotDoneFutures(done, futures - done)
 
@@ -102,8 +109,11 @@ def as_completed(
     """
     futures = dict.fromkeys(checked(fs))
     deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
-    wait_for([future._flight for future in futures], 0, deadline, shared)
-    return _completing(list(futures), deadline, timeout)
+    try:
+        wait_for([future._flight for future in futures], 0, deadline, shared)
+        return _completing(list(futures), deadline, timeout)
+    finally:
+        del fs, futures  # a traceback may refer to this frame
 
 
 def _completing(
