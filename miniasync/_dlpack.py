@@ -45,13 +45,14 @@ def as_array(name: str, obj: Any) -> object:
 
 
 def _numbers(tensor: Any) -> object:
-    """A tensor of PyTorch's as an array; of bytes if NumPy has no such numbers."""
+    """A tensor of PyTorch's as an array; without a type if NumPy has no such one."""
     try:
         return tensor.numpy()
     except TypeError:
         torch = sys.modules.get("torch")
         if torch is None or not isinstance(tensor, torch.Tensor):
             raise
-    # Such as bfloat16. One number alone cannot be seen as several.
-    row = tensor if tensor.dim() else tensor.reshape(1)
-    return row.view(torch.uint8).numpy()
+    # Such as bfloat16. Nobody is to take them for integers.
+    size = tensor.element_size()
+    integers = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    return tensor.view(integers[size]).numpy().view(f"V{size}")

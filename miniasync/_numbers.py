@@ -2,7 +2,8 @@
 """Offsets and lengths, as whoever has many of them has them.
 
 C copies and checks them, from an array of integers of any width. That is pinned
-during one call only, under the rules of `_buffers`.
+during one call only, under the rules of `_buffers`. Of other iterables an array is
+made.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import operator
 import sys
 from typing import TYPE_CHECKING, Any
 
-from miniasync import _ffi
+from miniasync import _dlpack, _ffi
 from miniasync._buffers import integer
 from miniasync._ffi import BYTES, NULL, from_buffer, new
 
@@ -60,7 +61,7 @@ class Numbers:
         try:
             view = memoryview(obj)  # type: ignore[arg-type]
         except TypeError:
-            return self._add_items(name, obj)
+            return self._add_other(name, obj)
         except (ValueError, BufferError) as error:
             raise TypeError(f"{name} must hold integers: {error}") from None
         with view:
@@ -116,6 +117,18 @@ class Numbers:
             },
         )
 
+    def _add_other(self, name: str, obj: Any) -> CData:
+        """Add what is no buffer."""
+        if _dlpack.shares_memory(obj):
+            try:
+                array: Any = _dlpack.as_array(name, obj)
+            except (TypeError, BufferError):
+                pass  # it may still give its numbers away one by one
+            else:
+                with memoryview(array) as view:
+                    return self._add_view(name, array, view)
+        return self._add_items(name, obj)
+
     def _add_items(self, name: str, obj: Any) -> CData:
         try:
             items = list(obj)
@@ -124,13 +137,14 @@ class Numbers:
                 f"{name} must be an integer or an array of integers, not"
                 f" {type(obj).__name__}"
             ) from None
-        items = [
-            max(-_MOST, min(integer(f"{name}[{index}]", item), _MOST))
-            for index, item in enumerate(items)
-        ]
+        if not {int}.issuperset(map(type, items)):
+            items = _as_integers(name, items)
+        try:
+            data = new(_INT64S, items)
+        except OverflowError:
+            data = new(_INT64S, [max(-_MOST, min(item, _MOST)) for item in items])
         self._counts[name] = len(items)
         self._signed[name] = True
-        data = new(_INT64S, items)
         self._views.append(data)
         return new(_NUMBERS, {"data": data, "size": 8, "is_signed": True})
 
@@ -143,3 +157,13 @@ def _as_single(name: str, obj: object) -> int | None:
         return operator.index(obj)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+def _as_integers(name: str, items: list[Any]) -> list[int]:
+    # Each gets a name for an error only: to make it takes longer than all the rest.
+    try:
+        if bool not in map(type, items):
+            return list(map(operator.index, items))
+    except TypeError:
+        pass
+    return [integer(f"{name}[{index}]", item) for index, item in enumerate(items)]

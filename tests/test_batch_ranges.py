@@ -12,7 +12,7 @@ import pytest
 from gate import Gate
 from pinned import free
 
-from miniasync import DataMover
+from miniasync import DataMover, _numbers
 
 TEXT = bytes(range(65, 91))
 
@@ -87,6 +87,21 @@ def test_arrays_of_other_shapes(mover: DataMover) -> None:
     none = np.array([], int)
     mover.memset_batch((dst, 1), dst_offsets=none, lengths=3).result()
     assert not any(dst)
+
+
+def test_lists_are_taken_as_a_whole(
+    mover: DataMover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To give each item a name takes longer than all the rest."""
+
+    def never(name: str, value: object) -> int:
+        raise AssertionError(f"{name} was looked at by itself")
+
+    monkeypatch.setattr(_numbers, "integer", never)
+    for lengths in ([1, 2], [np.int64(1), np.uint8(2)], [1, np.int8(2)]):
+        dst = bytearray(3)
+        mover.memcpy_batch((dst, b"abc"), lengths=lengths).result()
+        assert dst == b"abc"
 
 
 def test_they_are_copied(gate: Gate) -> None:
