@@ -354,8 +354,8 @@ def _region(views: list[CData], name: str, obj: object, writable: bool) -> CData
 def _refuse_range(name: str, at: CData, size: int, numbers: Numbers) -> NoReturn:
     """Raise what C has found in offsets and lengths."""
     index = at.index
-    length = numbers.value("lengths", at.length)
-    offset = numbers.value(f"{name}_offsets", at.offset)
+    length = numbers.value("lengths", index, at.length)
+    offset = numbers.value(f"{name}_offsets", index, at.offset)
     if length < 0:
         raise ValueError(f"lengths[{index}] must not be negative, but is {length}")
     if offset < 0:

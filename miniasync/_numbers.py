@@ -30,10 +30,12 @@ _MOST = 2**63 - 1
 class Numbers:
     """Some arrays of integers of one length, and single integers for all."""
 
-    __slots__ = ("_counts", "_signed", "_views")
+    __slots__ = ("_counts", "_given", "_signed", "_views")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        # What C has as another number, because it is beyond 64 bits.
+        self._given: dict[str, int | list[int]] = {}
         self._signed: dict[str, bool] = {}
         self._views: list[object] = []
 
@@ -57,6 +59,8 @@ class Numbers:
         if single is not None:
             if single < 0:
                 raise ValueError(f"{name} must not be negative, but is {single}")
+            if single > _MOST:
+                self._given[name] = single
             return new(_NUMBERS, {"value": min(single, _MOST)})
         try:
             view = memoryview(obj)  # type: ignore[arg-type]
@@ -84,8 +88,11 @@ class Numbers:
             raise ValueError(f"arrays must be of one length, but are: {sizes}")
         return next(iter(counts.values()))
 
-    def value(self, name: str, bits: int) -> int:
-        """What a number from C was in the array of this name."""
+    def value(self, name: str, index: int, bits: int) -> int:
+        """What a number that C has is in the argument of this name."""
+        given = self._given.get(name)
+        if given is not None:
+            return given if isinstance(given, int) else given[index]
         return bits - 2**64 if self._signed.get(name) and bits > _MOST else bits
 
     def _add_view(self, name: str, obj: object, view: memoryview) -> CData:
@@ -142,6 +149,7 @@ class Numbers:
         try:
             data = new(_INT64S, items)
         except OverflowError:
+            self._given[name] = items
             data = new(_INT64S, [max(-_MOST, min(item, _MOST)) for item in items])
         self._counts[name] = len(items)
         self._signed[name] = True
