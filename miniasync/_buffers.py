@@ -198,7 +198,8 @@ def second_try(name: str, obj: object, writable: bool, error: Exception) -> CDat
 def refusal(name: str, obj: object, writable: bool, error: Exception) -> Exception:
     """Say why `obj` was refused and what to do, whatever its type said."""
     try:
-        view = memoryview(obj)  # type: ignore[arg-type]
+        with memoryview(obj) as view:  # type: ignore[arg-type]
+            is_contiguous, is_readonly = view.c_contiguous, view.readonly
     except TypeError:
         hint = "; encode it first" if isinstance(obj, str) else ""
         return TypeError(
@@ -206,17 +207,19 @@ def refusal(name: str, obj: object, writable: bool, error: Exception) -> Excepti
             f" memoryview, mmap, NumPy array, ...), not {type(obj).__name__}{hint}"
         )
     except (ValueError, BufferError):
-        return BufferError(f"{name} cannot be used: {error}")
-    with view:
-        if writable and view.readonly:
-            return BufferError(
-                f"{name} is read-only: pass a writable buffer, such as a bytearray"
-            )
-        if not view.c_contiguous:
-            remedy = (
-                "copy into a contiguous buffer and assign that"
-                if writable
-                else "pass a copy, such as bytes(...) or np.ascontiguousarray(...)"
-            )
-            return BufferError(f"{name} is not C-contiguous: {remedy}")
+        # NumPy has types without a format, such as datetime64.
+        flags = getattr(obj, "flags", None)
+        is_contiguous = getattr(flags, "c_contiguous", True)
+        is_readonly = not getattr(flags, "writeable", True)
+    if writable and is_readonly:
+        return BufferError(
+            f"{name} is read-only: pass a writable buffer, such as a bytearray"
+        )
+    if not is_contiguous:
+        remedy = (
+            "copy into a contiguous buffer and assign that"
+            if writable
+            else "pass a copy, such as bytes(...) or np.ascontiguousarray(...)"
+        )
+        return BufferError(f"{name} is not C-contiguous: {remedy}")
     return BufferError(f"{name} cannot be used: {error}")

@@ -152,9 +152,9 @@ class TestNumPy:
         np = pytest.importorskip("numpy")
         plain = np.zeros((4, 4), kind)
         for dst in (plain[:, ::2], np.asfortranarray(plain), plain.T):
-            with pytest.raises(BufferError, match=r"^dst.* not C-contiguous"):
+            with pytest.raises(BufferError, match="^dst is not C-contiguous: copy "):
                 miniasync.memset(dst, 1)
-            with pytest.raises(BufferError, match=r"^src.* not C-contiguous"):
+            with pytest.raises(BufferError, match="^src is not C-contiguous: pass "):
                 miniasync.memcpy(bytearray(dst.nbytes), dst)
         assert not plain.view("u1").any()
 
@@ -163,7 +163,7 @@ class TestNumPy:
         np = pytest.importorskip("numpy")
         dst = np.zeros(4, kind)
         dst.flags.writeable = False
-        with pytest.raises(BufferError, match=r"^dst.* read-only"):
+        with pytest.raises(BufferError, match="^dst is read-only: pass a writable"):
             miniasync.memset(dst, 1)
 
 
