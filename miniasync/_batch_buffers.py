@@ -15,9 +15,10 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from miniasync import _ffi
-from miniasync._buffers import PLAIN, integer, refuse_references, second_try
+from miniasync._buffers import PLAIN, integer, second_try
 from miniasync._ffi import BYTES, NULL, CData, from_buffer, lib, new
 from miniasync._numbers import Numbers
+from miniasync._references import refuse_references
 from miniasync.errors import OutOfMemoryError
 
 if TYPE_CHECKING:
@@ -240,8 +241,8 @@ def _refuse_all_references(dsts: Sequence[Any]) -> None:
         if type(dst) not in PLAIN:
             try:
                 refuse_references(dst)
-            except TypeError as error:
-                raise TypeError(f"pairs[{index}]: {error}") from None
+            except (TypeError, BufferError) as error:
+                raise type(error)(f"pairs[{index}]: {error}") from None
 
 
 def _within(numbers: Sequence[Any], most: int) -> bool:

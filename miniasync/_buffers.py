@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from miniasync import _dlpack
 from miniasync._ffi import BYTES, NULL, CData, from_buffer, release
+from miniasync._references import refuse_references
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,25 +153,6 @@ def integer(name: str, value: object) -> int:
         except TypeError:
             pass
     raise TypeError(f"{name} must be an integer, not {type(value).__name__}")
-
-
-def refuse_references(dst: object) -> None:
-    """Bytes written over object references would crash the interpreter."""
-    try:
-        format = memoryview(dst).format  # type: ignore[arg-type]
-    except TypeError:
-        return  # tensors have numbers only
-    except ValueError:
-        # NumPy has types without a format, such as datetime64.
-        holds = getattr(getattr(dst, "dtype", None), "hasobject", False)
-    else:
-        # In "T{O:name:}" the parts between colons are names.
-        holds = "O" in format and "O" in "".join(format.split(":")[::2])
-    if holds:
-        raise TypeError(
-            "dst holds references to Python objects, which bytes cannot"
-            " replace: pass an array of plain numbers"
-        )
 
 
 def second_try(name: str, obj: object, writable: bool, error: Exception) -> CData:

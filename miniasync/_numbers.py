@@ -113,7 +113,10 @@ class Numbers:
             )
         self._counts[name] = len(view)
         self._signed[name] = format[-1].islower()
-        data = from_buffer(BYTES, obj if view.c_contiguous else view.tobytes())
+        try:
+            data = from_buffer(BYTES, obj if view.c_contiguous else view.tobytes())
+        except BufferError:  # it gives its memory out only once
+            data = from_buffer(BYTES, view.tobytes())
         self._views.append(data)
         return new(
             _NUMBERS,

@@ -132,21 +132,6 @@ class TestNumPy:
         mover.memcpy(dst, src).result()
         assert dst.tobytes() == src.tobytes()
 
-    @pytest.mark.parametrize("kind", ["O", [("a", "i8"), ("b", "O")]])
-    def test_references_are_not_written_over(self, kind: Any) -> None:
-        np = pytest.importorskip("numpy")
-        dst = np.zeros(2, kind)
-        with pytest.raises(TypeError, match="^dst holds references"):
-            miniasync.memcpy(dst, bytes(dst.nbytes))
-        with pytest.raises(TypeError, match="^dst holds references"):
-            miniasync.memset(memoryview(dst), 1)
-
-    def test_a_field_called_o_is_no_reference(self) -> None:
-        np = pytest.importorskip("numpy")
-        dst = memoryview(np.zeros(2, [("O", "i8")]))
-        miniasync.memset(dst, 1).result()
-        assert dst.tobytes() == bytes([1] * 16)
-
     @pytest.mark.parametrize("kind", ["f8", "datetime64[s]"])
     def test_arrays_of_other_orders_are_refused(self, kind: str) -> None:
         np = pytest.importorskip("numpy")
