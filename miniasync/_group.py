@@ -7,6 +7,10 @@ are only tried while others are held, so that two such waits cannot block each
 other, and all are given back as soon as anything has ended. No code of the user's
 runs meanwhile: steps and functions before, holding the lock of their own flight
 only, and callbacks afterwards. They may wait for others of the group.
+
+A chain may begin with others of the group at any moment before their locks are
+taken, and does so when it is started here. Then they are the chain's: it is polled
+instead of them from the next turn on, or from this one if this thread has seen it.
 """
 
 from __future__ import annotations
@@ -83,6 +87,8 @@ def _wait_once(
                 except BaseException:
                     flight.attend()
                     raise
+    # Again: a chain that has just begun has taken some for its steps.
+    roots = dict.fromkeys([flight.root() for flight in flights])
     ours: list[Flight] = []
     theirs: list[Flight] = []
     # All, before anybody is told anything; and in one step.
@@ -93,8 +99,11 @@ def _wait_once(
     to_tell = iter(ours)
     try:
         for flight in roots:
-            (ours if flight.enter() else theirs).append(flight)
-            if theirs and theirs[-1].holder == me:
+            if flight.enter():
+                ours.append(flight)
+                continue
+            theirs.append(flight)
+            if flight.parent is None and flight.holder == me:
                 refuse()
         longest = SHARED_NS if theirs else SLICE_NS
         polled: list[Flight] = []

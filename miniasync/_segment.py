@@ -104,8 +104,10 @@ def give_back(step: Flight, chain: Flight) -> None:
         # Now, since a signal handler's exception may follow; and below, since who
         # looks now still finds the lock taken.
         root.left.append(step)
-    step.parent = None
+    # In this order: who sees that no chain has it does not take its `holder`, who
+    # began it with the chain, for somebody who is about it now.
     step.holder = None
+    step.parent = None
     step.lock.release()
     if interested:
         root.left.append(step)

@@ -21,6 +21,7 @@ from miniasync import (
     Future,
     Runtime,
     State,
+    as_completed,
     chain,
     wait,
 )
@@ -47,6 +48,47 @@ class TestWait:
         gate.open()
         a, b = mover.memset(bytearray(3), 1), gate.mover.memcpy(bytearray(3), b"123")
         assert wait([a, b]).done == {a, b}
+
+    @pytest.mark.parametrize("last", [False, True])
+    def test_of_a_step_and_its_chain(self, mover: DataMover, last: bool) -> None:
+        def make() -> list[Future[Any]]:
+            a, b = bytearray(9000), bytearray(9000)
+            first, second = mover.memset(a, 1), mover.memcpy(b, a)
+            both = [second if last else first, chain(first, second, bytes)]
+            return both if last else both[::-1]
+
+        futures = make()
+        assert wait(futures).not_done == set()
+        with Runtime() as runtime:
+            runtime.wait(*make())
+        assert len(list(as_completed(make()))) == 2
+
+    def test_in_a_step_of_the_group(self) -> None:
+        """Only so: what a chain has begun with just now is not refused."""
+        inner: list[Future[Any]] = []
+        inner.append(chain(lambda _: wait(inner)))
+        outer = chain(inner[0])
+        with pytest.raises(RuntimeError, match="at this future already"):
+            wait([inner[0], outer])[0].pop().result()
+
+    def test_of_what_another_chain_takes_meanwhile(
+        self, gate: Gate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In this thread, as a signal handler might start it."""
+        step = gate.mover.memcpy(bytearray(5), b"12345")
+        later = chain(step, bytes)
+        enter = type(step._flight).enter
+
+        def late(flight: Any) -> bool:
+            monkeypatch.undo()
+            later.start()
+            return enter(flight)
+
+        monkeypatch.setattr(type(step._flight), "enter", late)
+        assert wait([step], timeout=0).not_done == {step}
+        gate.open()
+        assert wait([step]).done == {step}
+        assert later.result() == b"12345"
 
     def test_for_none(self) -> None:
         assert wait([]) == (set(), set())
