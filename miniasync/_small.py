@@ -81,10 +81,12 @@ class SmallMove(Move):
     def _give_up_if_left_behind(self) -> None:
         # Whoever carried it may have stayed in the parent process: it was not in
         # `outstanding`, which is gone through in the child. (Unless a thread of the
-        # child has the same number.)
-        holder = self.holder
+        # child has the same number.) What a chain has was: its `holder` is who
+        # began it, and may have ended since.
+        parent, holder = self.parent, self.holder
         if (
             self.code == PENDING
+            and parent is None
             and holder is not None
             and holder not in sys._current_frames()
         ):

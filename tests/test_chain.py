@@ -380,6 +380,22 @@ def test_a_step_that_runs_outlives_a_chain_that_ends_before_it(batch: bool) -> N
     assert (stats.operations, stats.pending) == (1, 0)
 
 
+def test_who_began_it_may_have_ended(gate: Gate) -> None:
+    a, b = bytearray(9000), bytearray(64)
+    with miniasync.ThreadsMover(threads=1) as mover:
+        small = mover.memset(b, 1)
+        future = chain(gate.mover.memcpy(a, bytes(9000)), small)
+        thread = threading.Thread(target=future.start)
+        thread.start()
+        thread.join()
+        gate.wait_entered()
+        with pytest.raises(TimeoutError):
+            small.result(timeout=0)
+        gate.open()
+        assert future.result() is b
+        assert small.result(timeout=0) == b"\1" * 64
+
+
 def test_a_callback_of_a_step_closes_the_mover() -> None:
     with miniasync.ThreadsMover(threads=1) as mover:
         steps = [mover.memset(bytearray(9000), i) for i in range(3)]
