@@ -3,11 +3,16 @@
 
 A segment holds the locks of its steps, which it made; they end with it. It is in
 `outstanding`, and so are they.
+
+Who wants to know of a step is told after the chain's lock has been given back, and
+by then the chain may have held the last reference to the step's future: so an
+interest that is to be called with the future keeps it from the giving back on.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from miniasync import _ffi
 from miniasync._driven import Driven
@@ -99,15 +104,19 @@ def give_back(step: Flight, chain: Flight) -> None:
     """
     root = chain.root()
     assert isinstance(root, Driven)
-    interested = step.interest is not None
-    if interested:
-        # Now, since a signal handler's exception may follow; and below, since who
-        # looks now still finds the lock taken.
+    interest = step.interest
+    if interest is not None and (step.code != PENDING or step.slot is not None):
+        owner = interest.owner
+        if isinstance(owner, ref):
+            interest.owner = owner()  # `attend` lets go of it
+    # Now, since a signal handler's exception may follow; and below, since who looks
+    # now still finds the lock taken. One that goes on may be of interest in between.
+    if interest is not None or step.code == PENDING:
         root.left.append(step)
     # In this order: who sees that no chain has it does not take its `holder`, who
     # began it with the chain, for somebody who is about it now.
     step.holder = None
     step.parent = None
     step.lock.release()
-    if interested:
+    if step.interest is not None:
         root.left.append(step)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from typing import Any
 
 import pytest
 from gate import Gate
 
 import miniasync
-from miniasync import DataMover, Future, as_completed
+from miniasync import DataMover, Future, Waker, as_completed, chain
 
 
 class TestCallbacks:
@@ -86,6 +87,34 @@ class TestCallbacks:
         assert called.wait(30)
         assert result == [dst]
         assert dst == b"12345"
+
+    @pytest.mark.parametrize("after", [bytes, None])
+    def test_a_step_that_only_its_chain_has(self, mover: DataMover, after: Any) -> None:
+        first, second = bytearray(9000), bytearray(9000)
+        seen: list[object] = []
+        step = mover.memset(first, 1)
+        step.add_done_callback(lambda done: seen.append(done.result()))
+        reference = weakref.ref(step)
+        future = chain(step, after or mover.memcpy(second, first))
+        del step
+        assert future.result() == b"\1" * 9000
+        assert seen == [first]
+        assert reference() is None
+
+    def test_a_step_of_the_users_own_that_only_its_chain_has(self) -> None:
+        class One(Future[int]):
+            def step(self, waker: Waker) -> int:
+                return 1
+
+        step = One()
+        seen: list[int] = []
+        step.add_done_callback(lambda done: seen.append(done.result()))
+        reference = weakref.ref(step)
+        future = chain(step, str)
+        del step
+        assert future.result() == "1"
+        assert seen == [1]
+        assert reference() is None
 
     def test_an_idle_future_with_one_is_dropped_with_its_buffers(
         self, mover: DataMover
