@@ -3,6 +3,12 @@
 
 Each loop has a `Watch`, whose descriptor it reads, made when it is first needed
 and gone with the loop.
+
+Cancelling a task cancels what the task awaits, here an `_End`. That asks the flight to
+end and does not take the cancellation upon itself, however often it comes: so the
+task, which looks whether it was cancelled whenever it goes on, raises it once, when
+the flight has ended, and with whatever the last one said. Nothing is done within
+`cancel` but what cannot raise: the flight is polled in the loop's next turn.
 """
 
 from __future__ import annotations
@@ -84,21 +90,28 @@ def wait_for_end(flight: Flight) -> Generator[Any, Any, None]:
     """
     loop = asyncio.get_running_loop()
     watch = _watch_of(loop)
-    cancelled: asyncio.CancelledError | None = None
     while flight.code == PENDING:
-        future: asyncio.Future[None] = loop.create_future()
-        listen(flight, partial(_wake, loop, future), watch)
-        try:
-            yield from future
-        except asyncio.CancelledError as error:
-            cancelled = error
+        end = _End(flight, loop)
+        listen(flight, partial(_wake, loop, end), watch)
+        yield from end
+
+
+class _End(asyncio.Future[None]):
+    """The end of a flight."""
+
+    __slots__ = ("_flight",)
+
+    def __init__(self, flight: Flight, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._flight: Flight | None = flight
+
+    def cancel(self, msg: object = None) -> bool:
+        """Ask the flight to end; the task is to raise it when it has."""
+        flight, self._flight = self._flight, None
+        if flight is not None and flight.code == PENDING:
             flight.ask_to_end()
-            flight.poll()
-    if cancelled is not None:
-        try:
-            raise cancelled
-        finally:
-            del cancelled
+            self.get_loop().call_soon(flight.poll)
+        return False
 
 
 def _watch_of(loop: asyncio.AbstractEventLoop) -> LoopWatch:
@@ -115,19 +128,19 @@ def _watch_of(loop: asyncio.AbstractEventLoop) -> LoopWatch:
     return watch
 
 
-def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+def _wake(loop: asyncio.AbstractEventLoop, end: _End) -> None:
     # Not the same as its thread: a loop may be run by one after the other.
     if asyncio._get_running_loop() is loop:
-        _finish(future)
+        _finish(end)
     else:
         # Else the loop is closed, and so nobody waits any more.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_finish, future)
+            loop.call_soon_threadsafe(_finish, end)
 
 
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done() and not future.get_loop().is_closed():
-        future.set_result(None)
+def _finish(end: _End) -> None:
+    if not end.done() and not end.get_loop().is_closed():
+        end.set_result(None)
 
 
 def _drain(reference: _Reference) -> None:

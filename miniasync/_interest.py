@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
-from itertools import repeat
+from collections import deque
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -64,7 +64,7 @@ class Interest:
         self.home: Watch | None = None
         self.is_shared = False
         self.leaf: CData = None
-        self.listeners: list[Callable[[], None]] = []
+        self.listeners: deque[Callable[[], None]] = deque()
         self.owner: object = None
         self.watch: Watch | None = None
         self.woken = False
@@ -77,7 +77,7 @@ class Interest:
         try:
             # Taken in the head of the loop: so no exception of a signal handler
             # comes before the try.
-            for listener in map(self.listeners.pop, repeat(0)):
+            for listener in iter(self.listeners.popleft, None):
                 try:
                     listener()
                 except BaseException:

@@ -6,13 +6,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import Callable
 
 import anyio
 import pytest
 from gate import Gate
 from loops import Run, entered
 
-from miniasync import chain
+from miniasync import Future, chain
+
+if sys.platform != "win32":
+    import uvloop
 
 
 def test_cancelling_waits_for_the_end(run: Run, gate: Gate) -> None:
@@ -98,6 +102,135 @@ def test_asyncio_wait_for(gate: Gate) -> None:
         dst.append(0)
 
     asyncio.run(main())
+
+
+def listeners(future: Future[object]) -> int:
+    interest = future._flight.interest
+    assert interest is not None
+    return len(interest.listeners)
+
+
+def test_a_cancellation_delivered_again_and_again(run: Run, gate: Gate) -> None:
+    """As anyio does on asyncio, in every turn of the loop."""
+    future: Future[object] = gate.mover.memcpy(bytearray(5), b"12345")
+    counts: list[int] = []
+
+    async def copy(scope: anyio.CancelScope) -> None:
+        with scope:
+            await future
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            scope = anyio.CancelScope()
+            group.start_soon(copy, scope)
+            await entered(gate)
+            scope.cancel()
+            for _ in range(50):
+                await anyio.sleep(0)
+            counts.append(listeners(future))
+            gate.open()
+        assert scope.cancelled_caught
+        assert counts == [1]
+
+    run(main)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_cancelling_raises_once(
+    gate: Gate, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    future: Future[object] = gate.mover.memcpy(bytearray(5), b"12345")
+    caught: list[tuple[str, ...]] = []
+
+    async def copy() -> str:
+        try:
+            await future
+        except asyncio.CancelledError as error:
+            caught.append(error.args)
+        await asyncio.sleep(0)
+        return "went on"
+
+    async def main() -> None:
+        task = asyncio.ensure_future(copy())
+        await entered(gate)
+        for i in range(50):
+            assert task.cancel(f"for reason {i}")
+            await asyncio.sleep(0)
+        count = listeners(future)
+        assert caught == []
+        gate.open()
+        assert await task == "went on"
+        assert count == 1
+        if sys.version_info >= (3, 11):
+            assert task.cancelling() == 50
+
+    loop = new_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    assert caught == [("for reason 49",)]
+
+
+def test_cancelled_as_the_end_comes(gate: Gate) -> None:
+    """The cancellation wins, as in asyncio; it is neither lost nor kept."""
+    future = gate.mover.memcpy(bytearray(5), b"12345")
+
+    async def copy() -> str:
+        with pytest.raises(asyncio.CancelledError):
+            await future
+        await asyncio.sleep(0)
+        return "went on"
+
+    async def main() -> None:
+        task = asyncio.ensure_future(copy())
+        await entered(gate)
+        gate.open()
+        future.result()
+        assert task.cancel()
+        assert await task == "went on"
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup is of 3.11")
+def test_a_task_group_and_a_timeout_count_right(gate: Gate) -> None:
+    after: list[bytes] = []
+    dst = bytearray(5)
+
+    async def copy() -> None:
+        try:
+            await gate.mover.memcpy(dst, b"12345")
+        finally:
+            after.append(bytes(dst))
+
+    async def fail() -> None:
+        await entered(gate)
+        asyncio.get_running_loop().call_soon(gate.open)
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        async with asyncio.timeout(30):  # type: ignore[attr-defined]
+            try:
+                async with asyncio.TaskGroup() as group:  # type: ignore[attr-defined]
+                    group.create_task(fail())
+                    await copy()
+            except BaseExceptionGroup as group:  # type: ignore[name-defined] # noqa: F821
+                assert [type(error) for error in group.exceptions] == [
+                    ZeroDivisionError
+                ]
+            assert task.cancelling() == 0  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        gate.close()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):  # type: ignore[attr-defined]
+                asyncio.get_running_loop().call_later(0.001, gate.open)
+                await copy()
+        assert task.cancelling() == 0  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert after == [b"12345"] * 2
 
 
 def test_cancelling_a_chain_starts_no_more(run: Run, gate: Gate) -> None:
