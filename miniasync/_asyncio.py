@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ class LoopWatch(Watch):
         self._loop = ref(loop, partial(_on_gone, ref(self)))
         self._timer_at = NEVER
         # Not a bound method: the loop is to keep no reference to this object.
-        loop.add_reader(self.fd, _drain, ref(self))
+        # And not in the context of who happens to be the first.
+        Context().run(loop.add_reader, self.fd, _drain, ref(self))
 
     def attend(self, flight: Flight) -> bool:
         """Watch a flight, from any thread."""
@@ -76,7 +78,7 @@ class LoopWatch(Watch):
         # Not kept to be cancelled: it refers to the loop, which then would not go.
         self._timer_at = deadline
         seconds = max(deadline - monotonic_ns(), 0) / 1e9
-        loop.call_later(seconds, _on_time, ref(self), deadline)
+        loop.call_later(seconds, _on_time, ref(self), deadline, context=Context())
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWatch] = WeakKeyDictionary()
@@ -110,7 +112,7 @@ class _End(asyncio.Future[None]):
         flight, self._flight = self._flight, None
         if flight is not None and flight.code == PENDING:
             flight.ask_to_end()
-            self.get_loop().call_soon(flight.poll)
+            self.get_loop().call_soon(flight.poll, context=Context())
         return False
 
 

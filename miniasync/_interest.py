@@ -9,6 +9,11 @@ somebody, or watched.
 
 A listener is told once: taking it out of the list is one step. It is put in
 before the code is looked at, and the code is written before the list is emptied.
+
+Python code of the user's that nobody calls himself has context variables all the
+same: a callback those of who added it, steps and functions of chains those of who
+was first to await them. Such a context is a copy, which nobody else enters: a
+callback is told once, and a flight advanced by who has its lock.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from __future__ import annotations
 import os
 from _thread import RLock
 from collections import deque
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -24,6 +31,7 @@ from miniasync._ends import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextvars import Context
 
     from miniasync._ffi import CData
     from miniasync._flight import Flight
@@ -35,6 +43,7 @@ class Interest:
 
     Attributes:
         address: Where `leaf` is.
+        context: What Python code of the flight's runs in, unless who waits runs it.
         dropped: The future is gone; the flight is to be let go of at its end.
         home: The watch of an event loop that waits, None if none does.
         is_shared: Not that loop alone waits.
@@ -48,6 +57,7 @@ class Interest:
 
     __slots__ = (
         "address",
+        "context",
         "dropped",
         "home",
         "is_shared",
@@ -60,6 +70,7 @@ class Interest:
 
     def __init__(self) -> None:
         self.address = 0
+        self.context: Context | None = None
         self.dropped = False
         self.home: Watch | None = None
         self.is_shared = False
@@ -86,7 +97,8 @@ class Interest:
                     listener()
                     raise
         except IndexError:
-            self.owner = None  # that was the last
+            # That was the last: what the flight needed is nobody's any more.
+            self.context = self.home = self.owner = None
         except BaseException:
             self.tell()
             raise
@@ -114,7 +126,8 @@ def listen(
         listener: It must not raise, and should bear another call if a signal
             handler raises in it.
         home: The watch to use if nobody else is interested, or if the daemon may
-            not: futures of the user's own are not its business.
+            not: futures of the user's own are not its business. None says that
+            the listener runs code of the user's.
     """
     interest = interest_of(flight)
     if not interest.listeners and not interest.dropped:
@@ -124,6 +137,10 @@ def listen(
         interest.is_shared = True
         if home is not None:
             interest.home = home
+    if home is None:
+        listener = partial(copy_context().run, listener)
+    elif flight.runs_python and interest.context is None:
+        interest.context = copy_context()
     interest.listeners.append(listener)
     attend(flight)
 

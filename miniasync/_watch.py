@@ -34,6 +34,7 @@ from __future__ import annotations
 import errno
 import os
 from _thread import get_ident
+from contextvars import Context
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -262,7 +263,10 @@ class Watch:
                 try:
                     if interest.watch is self:
                         self.remove(flight)
-                        flight.advance()
+                        if flight.runs_python:
+                            (interest.context or Context()).run(flight.advance)
+                        else:
+                            flight.advance()
                 finally:
                     flight.holder = None
                     try:
