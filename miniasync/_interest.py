@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
@@ -143,6 +144,20 @@ def listen(
         interest.context = copy_context()
     interest.listeners.append(listener)
     attend(flight)
+
+
+def unlisten(flight: Flight, listener: Callable[[], None]) -> None:
+    """Undo `listen`: it is not called any more, nor Python run for its sake."""
+    interest = flight.interest
+    if interest is not None:
+        with suppress(ValueError):
+            interest.listeners.remove(listener)
+    if flight.code == PENDING and flight.runs_python and flight.enter():
+        try:
+            flight.holder = None
+        finally:
+            flight.lock.release()
+            attend(flight)
 
 
 def attend(flight: Flight) -> None:

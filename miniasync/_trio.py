@@ -3,6 +3,12 @@
 
 Each run has a `Watch` and a system task that drains it, made when first needed.
 The task ends with the run.
+
+An exception in a system task ends the run as an internal error, and so does one in
+what trio calls to abort a sleep. What steps, functions and callbacks raise in either
+that is the program's, such as `SystemExit`, is handed to a task that awaits something
+here, best the very future, and raised there at once. That future is watched no more
+then, unless somebody else wants it: or it would raise that again, with nobody there.
 """
 
 from __future__ import annotations
@@ -15,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from miniasync._due import NEVER
-from miniasync._interest import listen
+from miniasync._interest import listen, unlisten
 from miniasync._watch import Watch
 
 if TYPE_CHECKING:
@@ -27,11 +33,12 @@ if TYPE_CHECKING:
 class RunWatch(Watch):
     """The watch of a run of trio."""
 
-    __slots__ = ("_scope", "thread", "token")
+    __slots__ = ("_scope", "sleepers", "thread", "token")
 
     def __init__(self) -> None:
         super().__init__()
         self._scope = trio.CancelScope()
+        self.sleepers: set[_Sleeper] = set()
         self.thread = get_ident()
         self.token = trio.lowlevel.current_trio_token()
         trio.lowlevel.spawn_system_task(self._main, name="miniasync")
@@ -51,9 +58,32 @@ class RunWatch(Watch):
                 with trio.CancelScope() as self._scope:
                     self._arm()
                     await trio.lowlevel.wait_readable(self.fd)
-                self.drain()
+                try:
+                    self.drain()
+                except BaseException as error:
+                    if not self.hand_over(error):
+                        raise
         finally:
             self.close()
+            # The run's variables refer to it, and are garbage in a cycle; this is
+            # a descriptor.
+            if _watch.get(None) is self:
+                _watch.set(None)
+
+    def hand_over(self, error: BaseException) -> bool:
+        """Have a task raise it, if there is one."""
+        found = None
+        flight, self.at = self.at, None
+        for sleeper in self.sleepers:
+            if sleeper.error is None:
+                found = sleeper
+                if flight in (sleeper.flight, sleeper.flight.root()):
+                    break
+        if found is None:
+            return False
+        found.error = error
+        found.wake()
+        return True
 
     def _arm(self) -> None:
         """See to it that the task drains at the deadline."""
@@ -82,18 +112,32 @@ async def _wait(flight: Flight) -> None:
     if watch is None or watch.closed:
         watch = RunWatch()
         _watch.set(watch)
-    sleeper = _Sleeper(watch)
+    sleeper = _Sleeper(watch, flight)
 
     def abort(raiser: Callable[[], None]) -> trio.lowlevel.Abort:
         sleeper.raise_cancel = raiser
         flight.ask_to_end()
-        flight.poll()
+        try:
+            flight.poll()
+        except BaseException as error:
+            watch.at = flight
+            watch.hand_over(error)
         return trio.lowlevel.Abort.FAILED
 
     listen(flight, sleeper.wake, watch)
     if not sleeper.woken:
         sleeper.task = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        watch.sleepers.add(sleeper)
+        try:
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        finally:
+            watch.sleepers.discard(sleeper)
+        if sleeper.error is not None:
+            unlisten(flight, sleeper.wake)
+            try:
+                raise sleeper.error
+            finally:
+                sleeper.error = None
         if sleeper.raise_cancel is not None:
             sleeper.raise_cancel()
 
@@ -101,7 +145,9 @@ async def _wait(flight: Flight) -> None:
 class _Sleeper:
     """A task that sleeps until a flight has ended."""
 
-    def __init__(self, watch: RunWatch) -> None:
+    def __init__(self, watch: RunWatch, flight: Flight) -> None:
+        self.error: BaseException | None = None
+        self.flight = flight
         self.raise_cancel: Callable[[], None] | None = None
         self.task: trio.lowlevel.Task | None = None
         self.woken = False

@@ -64,6 +64,7 @@ class Watch:
     """Flights that C polls when they are woken.
 
     Attributes:
+        at: What is being looked at; or was, when an exception came.
         closed: Nobody calls `drain` any more.
         fd: The descriptor, for polling only.
     """
@@ -73,11 +74,13 @@ class Watch:
         "_cdata",
         "_due",
         "_flights",
+        "at",
         "closed",
         "fd",
     )
 
     def __init__(self) -> None:
+        self.at: Flight | None = None
         self.closed = False
         # By the address of what C polls; and those to look at when it is time. To
         # be copied before they are gone through: other threads and, while a list
@@ -261,6 +264,7 @@ class Watch:
             if mine:
                 flight.holder = me
                 try:
+                    self.at = flight
                     if interest.watch is self:
                         self.remove(flight)
                         if flight.runs_python:
@@ -275,6 +279,7 @@ class Watch:
                     except BaseException:
                         flight.attend()
                         raise
+                self.at = None
 
     def __del__(self) -> None:
         # What C would wake must not outlive it.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 import trio
 from gate import Gate
-from loops import Run, open_later
+from loops import RUNS, Run, open_later
 
 import miniasync
 from miniasync import PENDING, Future, Pending, Waker
@@ -115,6 +115,35 @@ def test_a_descriptor_goes_with_its_loop(run: Run, gate: Gate) -> None:
     gc.collect()
     # Other tests may have left some, and uvloop may be late with one.
     assert descriptors() < before + 5
+
+
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self/fd"), reason="the system does not list descriptors"
+)
+@pytest.mark.parametrize("name", ["asyncio", "trio"])
+def test_a_descriptor_goes_without_the_garbage_collector(
+    name: str, gate: Gate
+) -> None:
+    """Also where the future that was awaited lives on."""
+    kept: list[Future[bytearray]] = []
+
+    async def main() -> None:
+        opener = open_later(gate)
+        kept.append(gate.mover.memcpy(bytearray(5), b"12345"))
+        await kept[-1]
+        opener.join()
+        gate.close()
+
+    RUNS[name](main)
+    gc.collect()
+    gc.disable()
+    try:
+        before = descriptors()
+        for _ in range(10):
+            RUNS[name](main)
+        assert descriptors() < before + 5
+    finally:
+        gc.enable()
 
 
 def test_a_loop_goes_when_it_is_forgotten() -> None:

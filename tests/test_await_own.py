@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 
 import anyio
 import pytest
+import trio
 from gate import Gate
 from loops import Run, entered
 
@@ -167,3 +168,88 @@ def test_one_that_quits_does_not_take_others_along(gate: Gate) -> None:
         loop.run_until_complete(bad)
     assert loop.run_until_complete(asyncio.gather(*tasks)) == [b"12345"] * 3
     loop.close()
+
+
+class Quits(Future[int]):
+    """Its second step raises something that is not for it."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+        self.steps = 0
+
+    def step(self, waker: Waker) -> Pending:
+        self.steps += 1
+        if self.steps == 2:
+            raise self.error
+        return PENDING
+
+
+ERRORS = [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("in_chain", [False, True])
+def test_trio_goes_on_whatever_a_step_raises(
+    error: BaseException, in_chain: bool
+) -> None:
+    """Not in a system task, where it would be trio's internal error."""
+    caught: list[BaseException] = []
+    other = Event()
+
+    async def quit() -> None:
+        future = Quits(error)
+        try:
+            await (chain(future, str) if in_chain else future)
+        except BaseException as raised:
+            caught.append(raised)
+        steps = future.steps
+        other.set(5)
+        await trio.sleep(0.02)  # the watch would have come to it again
+        assert future.steps == steps
+
+    async def wait_for() -> None:
+        assert await other == 5
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_for)
+            nursery.start_soon(quit)
+
+    trio.run(main)
+    assert caught == [error]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_trio_goes_on_whatever_a_function_or_a_callback_raises(
+    gate: Gate, is_cancelled: bool
+) -> None:
+    """A callback may be called within trio's own `cancel`."""
+    caught: list[BaseException] = []
+
+    def quit(_: object) -> None:
+        raise SystemExit(3)
+
+    async def wait_for(scope: trio.CancelScope) -> None:
+        copied = gate.mover.memcpy(bytearray(5), b"12345")
+        future = chain(copied, Event() if is_cancelled else quit)
+        if is_cancelled:
+            future.add_done_callback(quit)
+        with scope:
+            try:
+                await future
+            except SystemExit as error:
+                caught.append(error)
+
+    async def main() -> None:
+        scope = trio.CancelScope()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait_for, scope)
+            await trio.to_thread.run_sync(gate.wait_entered)
+            gate.open()
+            if is_cancelled:
+                await trio.sleep(0.01)
+                scope.cancel()
+
+    trio.run(main)
+    assert [type(error) for error in caught] == [SystemExit]
