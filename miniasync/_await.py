@@ -49,15 +49,19 @@ def cancelled() -> BaseException:
 
 
 def _running_library() -> str | None:
-    # Trio first: it may run as a guest of asyncio.
-    sniffio = sys.modules.get("sniffio")
-    if sniffio is not None and "trio" in sys.modules:
-        try:
-            if sniffio.current_async_library() == "trio":
-                return "trio"
-        except sniffio.AsyncLibraryNotFoundError:
-            pass
+    # Both may seem to run: trio as a guest of asyncio, whose tasks rest meanwhile;
+    # or asyncio within a task of trio, or in a forked child of one. (sniffio says
+    # trio of all of them.)
     asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if asyncio is not None and loop is not None and asyncio.current_task() is not None:
         return "asyncio"
-    return None
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        try:
+            trio.lowlevel.current_task()
+        except (AttributeError, RuntimeError):
+            pass  # another thread is about to import it, or there is no task
+        else:
+            return "trio"
+    return None if loop is None else "asyncio"

@@ -93,6 +93,56 @@ def test_trio_as_a_guest_of_asyncio(gate: Gate) -> None:
     assert found == [b"12345"]
 
 
+def test_asyncio_within_trio(gate: Gate) -> None:
+    found: list[bytearray] = []
+
+    async def copy() -> None:
+        opener = open_later(gate)
+        found.append(await gate.mover.memcpy(bytearray(5), b"12345"))
+        opener.join()
+        gate.close()
+
+    async def main() -> None:
+        await copy()
+        asyncio.run(copy())
+        await copy()
+
+    trio.run(main)
+    assert found == [b"12345"] * 3
+
+
+def test_asyncio_in_a_forked_child_of_a_trio_task(
+    run_python: Callable[[str], str],
+) -> None:
+    program = """
+        import asyncio, os, warnings
+        import trio
+        warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+        import miniasync
+        class Countdown(miniasync.Future):
+            left = 3
+            def step(self, waker):
+                self.left -= 1
+                return miniasync.PENDING if self.left else "liftoff"
+        async def count():
+            assert await Countdown() == "liftoff"
+        async def main():
+            await count()
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                try:
+                    asyncio.run(count(), debug=False)
+                    status = 0
+                finally:
+                    os._exit(status)
+            assert os.waitpid(pid, 0) == (pid, 0)
+            await count()
+        trio.run(main)
+        """
+    run_python(program)
+
+
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
