@@ -63,6 +63,7 @@ class Chain(Driven):
         "_current",
         "_future",  # of the current flight
         "_heir",
+        "_is_deep",  # whether there may be chains among its steps
         "_own",  # those of `_steps` that somebody has to wait for, the first last
         "_steps",  # the first last
     )
@@ -76,18 +77,22 @@ class Chain(Driven):
         self._current: Flight | None = None
         self._future: Future[Any] | None = None
         self._heir: list[_Step | _End] | None = None
-        self._steps: list[_Step | _End] = list(reversed(steps))
-        self._own: list[Flight] = [
-            step._flight
-            for step in self._steps
-            if isinstance(step, Future) and not step._flight.can_be_driven
-        ]
+        self._steps: list[_Step | _End] = [*steps[::-1]]
+        self._own: list[Flight] = []
+        self._is_deep = False
+        for step in self._steps:
+            if isinstance(step, Future) and step._flight.runs_python:
+                self._is_deep = True
+                if not step._flight.can_be_driven:
+                    self._own.append(step._flight)
         interest_of(self)
 
     @property
     def can_be_driven(self) -> bool:  # type: ignore[override]
         """A future of the user's own is polled by who waits for it only."""
         chain = self if self.parent is None else self.root()
+        if not chain._own:
+            return not chain._is_at_own()
         return not chain._is_at_own() and not any(
             flight.code == PENDING
             # One that was started before may have got past them.
@@ -180,10 +185,13 @@ class Chain(Driven):
     def let_go(self) -> None:
         """Forget the steps."""
         self._current = self._future = None
-        self._own = []
+        if self._own:
+            self._own = []
         steps = self._steps
         if self._heir is not None:
             self._heir.extend(steps)
+            steps.clear()
+        if not self._is_deep:
             steps.clear()
         while steps:
             step = steps.pop()
@@ -205,22 +213,23 @@ class Chain(Driven):
         return interest is not None and interest.dropped and not self.can_be_driven
 
     def _is_to_end(self) -> bool:
-        if not self._asked and self._is_stuck():
-            self._asked = True
-        return self._asked or (
-            self._asked_within
-            and any(
-                isinstance(step, _End) and step.chain._asked for step in self._steps
-            )
+        if self._asked:
+            return True
+        interest = self.interest
+        if interest is not None and interest.dropped and not self.can_be_driven:
+            self._asked = True  # as in `_is_stuck`
+            return True
+        return self._asked_within and any(
+            isinstance(step, _End) and step.chain._asked for step in self._steps
         )
 
     def _begin_step(self) -> None:
         self.due = None
         steps = self._steps
-        step = steps[-1] if steps else None
-        if step is None:
-            self._end(SUCCESS)
+        if not steps:
+            self.settle(SUCCESS)
             return
+        step = steps[-1]
         if isinstance(step, _End):
             self._go_past(step.chain)
             return
@@ -245,7 +254,7 @@ class Chain(Driven):
                     raise
                 return
         flight = step._flight
-        if isinstance(flight, Chain) and flight.code == PENDING:
+        if flight.runs_python and isinstance(flight, Chain) and flight.code == PENDING:
             if flight.root() is self:
                 message = "a function returned a chain that it is a step of itself"
                 self._end(FAILED, RuntimeError(message))
@@ -295,6 +304,7 @@ class Chain(Driven):
         if inner.slot is None:
             inner.slot = True
         inner._steps, inner._own = [], []
+        self._is_deep = True
         inner._current = inner._future = inner.value = None
         # So far.
         is_held = ref(future)
@@ -322,7 +332,9 @@ class Chain(Driven):
         segment: Segment | None = None
         step: _Step | _End | None = first
         try:
-            while isinstance(step, Future) and self._take_to_link(step._flight):
+            while isinstance(step, Future) and not step._flight.runs_python:
+                if not self._take(step._flight):
+                    break
                 taken.append(step)
                 link = step._flight.link()
                 if link is None:
@@ -346,9 +358,6 @@ class Chain(Driven):
                 segment.settle(CANCELLED)  # C never polls it
             for future in reversed(taken):
                 self._give_back(future._flight)
-
-    def _take_to_link(self, flight: Flight) -> bool:
-        return not flight.runs_python and self._take(flight)
 
     def _take(self, flight: Flight) -> bool:
         """Make it a step of this chain, if it is not somebody else's now."""
