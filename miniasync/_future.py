@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     from miniasync._flight import Flight
 
-T = TypeVar("T")
+# What has a bytearray as its result has a bytes-like object as its result.
+T = TypeVar("T", covariant=True)
 
 
 class State(Enum):

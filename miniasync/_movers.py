@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 from enum import IntFlag
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 
 from miniasync import _ffi
 from miniasync._batch import B, Batching
@@ -74,7 +74,11 @@ class DataMover(Batching, Closing):
         raise TypeError("make a SyncMover or a ThreadsMover")
 
     def memcpy(
-        self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
+        self,
+        dst: B,
+        src: SupportsBuffer,
+        n: SupportsIndex | None = None,
+        flags: SupportsIndex = 0,
     ) -> Future[B]:
         """Copy bytes between buffers that do not overlap.
 
@@ -100,7 +104,11 @@ class DataMover(Batching, Closing):
         return Operation(kind(handle, MEMCPY, pinned, dst, 0, bits))
 
     def memmove(
-        self, dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
+        self,
+        dst: B,
+        src: SupportsBuffer,
+        n: SupportsIndex | None = None,
+        flags: SupportsIndex = 0,
     ) -> Future[B]:
         """Copy bytes between buffers that may overlap.
 
@@ -111,7 +119,11 @@ class DataMover(Batching, Closing):
         return Operation(Move(self._handle, MEMMOVE, pinned, dst, 0, bits))
 
     def memset(
-        self, dst: B, value: int, n: int | None = None, flags: int = 0
+        self,
+        dst: B,
+        value: SupportsIndex,
+        n: SupportsIndex | None = None,
+        flags: SupportsIndex = 0,
     ) -> Future[B]:
         """Fill a buffer with one byte.
 
@@ -137,7 +149,9 @@ class DataMover(Batching, Closing):
         kind = SmallMove if pinned[2] < handle.small and not bits else Move
         return Operation(kind(handle, MEMSET, pinned, dst, byte, bits))
 
-    def flush(self, buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
+    def flush(
+        self, buf: B, n: SupportsIndex | None = None, flags: SupportsIndex = 0
+    ) -> Future[B]:
         """Write the cache lines of a buffer back to memory.
 
         That makes bytes durable on persistent memory; an ordinary file mapping
@@ -167,7 +181,7 @@ class DataMover(Batching, Closing):
         pinned = pin_one("buf", buf, n, False)
         return Operation(Move(self._handle, FLUSH, pinned, buf, 0, bits))
 
-    def supports(self, flags: int) -> bool:
+    def supports(self, flags: SupportsIndex) -> bool:
         """Whether operations of this mover keep to all of these flags.
 
         Raises:
@@ -229,7 +243,7 @@ class DataMover(Batching, Closing):
             raise ClosedError("the mover is closed: make another one")
         return cmover
 
-    def _admit(self, flags: int) -> int:
+    def _admit(self, flags: SupportsIndex) -> int:
         """Check what has nothing to do with buffers; the flags as plain bits."""
         if self._handle.closed:
             raise ClosedError("the mover is closed: make another one")
@@ -374,7 +388,7 @@ class ThreadsMover(DataMover):
         return None if _ffi.IS_UPSTREAM else nbytes
 
 
-def _checked_flags(flags: int) -> int:
+def _checked_flags(flags: SupportsIndex) -> int:
     bits = integer("flags", flags)
     if bits & ~_ffi.ALL_FLAGS:
         raise ValueError(

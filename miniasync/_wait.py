@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from miniasync._ends import CANCELLED, PENDING, SUCCESS
 from miniasync._future import Future, to_nanoseconds
@@ -23,18 +23,28 @@ FIRST_EXCEPTION = "FIRST_EXCEPTION"
 ALL_COMPLETED = "ALL_COMPLETED"
 
 
-class DoneAndNotDoneFutures(NamedTuple):
-    """What `wait` found: two sets of futures."""
+if TYPE_CHECKING:
+    # Before Python 3.11 a named tuple cannot be generic when it runs.
+    class DoneAndNotDoneFutures(NamedTuple, Generic[T]):
+        """What `wait` found: two sets of futures."""
 
-    done: set[Future[Any]]
-    not_done: set[Future[Any]]
+        done: set[Future[T]]
+        not_done: set[Future[T]]
+
+else:
+
+    class DoneAndNotDoneFutures(NamedTuple):
+        """What `wait` found: two sets of futures."""
+
+        done: set[Future]
+        not_done: set[Future]
 
 
 def wait(
-    fs: Iterable[Future[Any]],
+    fs: Iterable[Future[T]],
     timeout: float | None = None,
     return_when: str = ALL_COMPLETED,
-) -> DoneAndNotDoneFutures:
+) -> DoneAndNotDoneFutures[T]:
     r"""Start all these futures and wait for them.
 
     Args:
@@ -78,7 +88,7 @@ def wait(
         del fs, futures  # a traceback may refer to this frame
 
 
-def _sorted_out(futures: set[Future[Any]]) -> DoneAndNotDoneFutures:
+def _sorted_out(futures: set[Future[T]]) -> DoneAndNotDoneFutures[T]:
     done = {future for future in futures if future._flight.code != PENDING}
     return DoneAndNotDoneFutures(done, futures - done)
 
@@ -145,7 +155,7 @@ def _wait_for_exception(flights: list[Flight], deadline: int | None) -> None:
         wait_for(flights, seen if failed else seen + 1, deadline, shared)
 
 
-def checked(fs: Iterable[Future[Any]]) -> list[Future[Any]]:
+def checked(fs: Iterable[Future[T]]) -> list[Future[T]]:
     """Return them as a list.
 
     Raises:

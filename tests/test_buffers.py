@@ -73,7 +73,7 @@ class TestAccepted:
                 return 2
 
         dst = bytearray(5)
-        mover.memcpy(dst, HELLO, Two()).result()  # type: ignore[arg-type]
+        mover.memcpy(dst, HELLO, Two()).result()
         assert dst == b"he\0\0\0"
 
     def test_nothing_at_all(self, mover: DataMover) -> None:

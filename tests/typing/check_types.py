@@ -67,17 +67,33 @@ def movers() -> None:
     assert_type(mover.capabilities, miniasync.Flags)
 
 
-def waiting(a: Future[bytearray], b: Future[memoryview]) -> None:
+def waiting(
+    a: Future[bytearray], b: Future[bytearray], c: Future[np.ndarray[Any, Any]]
+) -> None:
     done, not_done = miniasync.wait([a, b], timeout=1)
-    assert_type(done, set[Future[Any]])
-    assert_type(not_done, set[Future[Any]])
+    assert_type(done, set[Future[bytearray]])
+    assert_type(not_done, set[Future[bytearray]])
     with Runtime() as runtime:
-        runtime.wait(a, b, timeout=None)
+        runtime.wait(a, b, c, timeout=None)
+    # The results of both are what both are.
+    mixed: list[Future[bytearray | np.ndarray[Any, Any]]] = [a, c]
+    for future in miniasync.as_completed(mixed):
+        assert_type(future.result(), bytearray | np.ndarray[Any, Any])
+    for each in miniasync.as_completed([a, c]):
+        each.result()
+    wider: Future[object] = a
+    wider.result()
 
 
 class Own(Future[str]):
     def step(self, waker: Waker) -> str | Pending:
         return "done" if waker else PENDING
+
+
+def integers(mover: DataMover, data: bytearray) -> None:
+    assert_type(mover.memcpy(data, data, np.int64(3)), Future[bytearray])
+    assert_type(mover.memset(data, np.uint8(3), np.int64(3)), Future[bytearray])
+    mover.memset(data, 1.5)  # type: ignore[arg-type]
 
 
 def chains(mover: DataMover) -> None:
@@ -86,6 +102,8 @@ def chains(mover: DataMover) -> None:
     assert_type(miniasync.chain(copy), Future[bytearray])
     assert_type(miniasync.chain(len, copy), Future[bytearray])
     assert_type(miniasync.chain(copy, len), Future[Any])
+    assert_type(miniasync.chain(copy, len, copy, len, copy, copy), Future[bytearray])
+    assert_type(miniasync.chain(*[copy, copy]), Future[Any])
     for done in miniasync.as_completed([copy], timeout=1):
         assert_type(done, Future[bytearray])
     assert_type(Own().result(), str)
