@@ -31,13 +31,14 @@ from miniasync.errors import BatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import SupportsIndex
 
     from miniasync._batch_buffers import BatchPins
     from miniasync._buffers import SupportsBuffer
     from miniasync._ffi import CData
     from miniasync._handle import Handle
 
-    Integers: TypeAlias = SupportsBuffer | Sequence[int] | int
+    Integers: TypeAlias = SupportsBuffer | Sequence[SupportsIndex] | SupportsIndex
 
 B = TypeVar("B", bound="SupportsBuffer")
 
@@ -194,19 +195,30 @@ class Batch(Flight):
 
 
 class Batching:
-    """The batches of a mover."""
+    """The batches of one mover or another."""
 
     __slots__ = ()
 
-    _handle: Handle
+    def _admit(self, flags: int) -> tuple[Handle, int]:
+        """Check what has nothing to do with buffers.
 
-    def _admit(self, flags: int) -> int:
+        Returns:
+            The mover's handle, and the flags as plain bits.
+
+        Raises:
+            TypeError: `flags` is no integer.
+            ValueError: It has unknown bits.
+            ClosedError: The mover is closed.
+            NotSupportedError: The mover cannot do what they ask for.
+        """
         raise NotImplementedError
 
     @overload
     def memcpy_batch(
         self,
-        pairs: Iterable[tuple[B, SupportsBuffer] | tuple[B, SupportsBuffer, int]],
+        pairs: Iterable[
+            tuple[B, SupportsBuffer] | tuple[B, SupportsBuffer, SupportsIndex]
+        ],
         flags: int = 0,
         *,
         disjoint: bool = False,
@@ -236,18 +248,20 @@ class Batching:
     ) -> Future[Any]:
         """Copy bytes between many buffers, or between many parts of two.
 
-        The copies run in any order and at the same time.
+        The copies run in any order and at the same time. Nothing moves before the
+        future is started; the buffers stay pinned until it is done.
 
         Args:
             pairs: ``(dst, src)`` or, to copy the first `n` bytes only,
                 ``(dst, src, n)`` for each copy. With `lengths`, one pair: the
                 two buffers that the offsets are about.
             flags: `Flags`, or 0.
-            dst_offsets: With which byte of `dst` each copy begins: an array of
-                integers, or an integer for all. None: each begins where the one
+            dst_offsets: With which byte of `dst` each copy begins: an array or list
+                of integers, or an integer for all. None: each begins where the one
                 before it ends.
             src_offsets: With which byte of `src`, likewise.
-            lengths: How many bytes are copied by each, or by all.
+            lengths: How many bytes each copies: an array or list of integers, or an
+                integer for all.
             disjoint: Refuse copies of which two write to the same byte.
 
         Returns:
@@ -260,6 +274,7 @@ class Batching:
                 ranges overlap. The message says which copy.
             BufferError: A `dst` is read-only, or a buffer is not contiguous.
             ClosedError: The mover is closed.
+            NotSupportedError: The mover cannot make bytes durable.
 
         Example:
             >>> import miniasync
@@ -272,7 +287,7 @@ class Batching:
             ... ).result()
             bytearray(b'ghab')
         """
-        bits = self._admit(flags)
+        handle, bits = self._admit(flags)
         if lengths is None:
             _refuse_offsets(dst_offsets, src_offsets)
             pins, value = pin_copies(pairs, disjoint)
@@ -281,12 +296,14 @@ class Batching:
             pins = pin_copies_at(
                 value, src, dst_offsets, src_offsets, lengths, disjoint
             )
-        return Operation(Batch(self._handle, MEMCPY, pins, value, bits))
+        return Operation(Batch(handle, MEMCPY, pins, value, bits))
 
     @overload
     def memset_batch(
         self,
-        pairs: Iterable[tuple[B, int] | tuple[B, int, int]],
+        pairs: Iterable[
+            tuple[B, SupportsIndex] | tuple[B, SupportsIndex, SupportsIndex]
+        ],
         flags: int = 0,
         *,
         disjoint: bool = False,
@@ -295,7 +312,7 @@ class Batching:
     @overload
     def memset_batch(
         self,
-        pairs: tuple[B, int],
+        pairs: tuple[B, SupportsIndex],
         flags: int = 0,
         *,
         dst_offsets: Integers | None = None,
@@ -314,8 +331,32 @@ class Batching:
     ) -> Future[Any]:
         r"""Fill many buffers with one byte each, or many parts of one.
 
-        Arguments and errors are those of `memcpy_batch`, but a pair is ``(dst,
-        value)`` or, to fill the first `n` bytes only, ``(dst, value, n)``.
+        They are filled in any order and at the same time. Nothing moves before the
+        future is started; the buffers stay pinned until it is done.
+
+        Args:
+            pairs: ``(dst, value)`` or, to fill the first `n` bytes only, ``(dst,
+                value, n)`` for each fill; a value is a byte, from 0 to 255. With
+                `lengths`, one pair: the buffer that the offsets are about, and the
+                byte.
+            flags: `Flags`, or 0.
+            dst_offsets: With which byte of `dst` each fill begins: an array or list
+                of integers, or an integer for all. None: each begins where the one
+                before it ends.
+            lengths: How many bytes each fills: an array or list of integers, or an
+                integer for all.
+            disjoint: Refuse fills of which two write to the same byte.
+
+        Returns:
+            A future with the list of destinations as its result; with `lengths`,
+            with `dst`.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            ValueError: Something is out of range. The message says which fill.
+            BufferError: A `dst` is read-only or not contiguous.
+            ClosedError: The mover is closed.
+            NotSupportedError: The mover cannot make bytes durable.
 
         Example:
             >>> import miniasync
@@ -327,14 +368,14 @@ class Batching:
             ... ).result()
             bytearray(b'\t\x00\x00\x00\t\t')
         """
-        bits = self._admit(flags)
+        handle, bits = self._admit(flags)
         if lengths is None:
             _refuse_offsets(dst_offsets)
             pins, dst = pin_fills(pairs, disjoint)
         else:
             dst, byte = _only(pairs, "(dst, value)")
             pins = pin_fills_at(dst, byte, dst_offsets, lengths, disjoint)
-        return Operation(Batch(self._handle, MEMSET, pins, dst, bits))
+        return Operation(Batch(handle, MEMSET, pins, dst, bits))
 
 
 def _refuse_offsets(*offsets: object) -> None:

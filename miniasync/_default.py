@@ -6,18 +6,14 @@ from __future__ import annotations
 import atexit
 import os
 from _thread import RLock
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING
 
-from miniasync._batch import B
 from miniasync._ending import finish_at_exit
 from miniasync._movers import ThreadsMover
+from miniasync._operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from miniasync._batch import Integers
-    from miniasync._buffers import SupportsBuffer
-    from miniasync._future import Future
+    from miniasync._handle import Handle
 
 _mover: ThreadsMover | None = None
 # Reentrant: a signal handler may want it, too.
@@ -25,10 +21,18 @@ _lock = RLock()
 
 
 def default_mover() -> ThreadsMover:
-    """The mover behind the module's own functions.
+    r"""The mover behind the module's own functions.
 
     It is made on first use, also in a forked child, and closed when the
     interpreter exits. Should anybody close it, the next call makes another.
+
+    Example:
+        >>> import miniasync
+        >>> mover = miniasync.default_mover()
+        >>> mover.memset(bytearray(2), 1).result()
+        bytearray(b'\x01\x01')
+        >>> miniasync.default_mover() is mover
+        True
     """
     mover = _mover
     if mover is None or mover._handle.closed:
@@ -36,79 +40,26 @@ def default_mover() -> ThreadsMover:
     return mover
 
 
-def memcpy(
-    dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
-) -> Future[B]:
-    """`DataMover.memcpy` of the default mover."""
-    return default_mover().memcpy(dst, src, n, flags)
+class _Default(Operations):
+    """Operations of whichever mover is the default one when they are made."""
+
+    __slots__ = ()
+
+    def _admit(self, flags: int) -> tuple[Handle, int]:
+        return default_mover()._admit(flags)
+
+    def __reduce__(self) -> str:
+        return "_operations"
 
 
-def memmove(
-    dst: B, src: SupportsBuffer, n: int | None = None, flags: int = 0
-) -> Future[B]:
-    """`DataMover.memmove` of the default mover."""
-    return default_mover().memmove(dst, src, n, flags)
-
-
-def memset(dst: B, value: int, n: int | None = None, flags: int = 0) -> Future[B]:
-    """`DataMover.memset` of the default mover."""
-    return default_mover().memset(dst, value, n, flags)
-
-
-def flush(buf: B, n: int | None = None, flags: int = 0) -> Future[B]:
-    """`DataMover.flush` of the default mover."""
-    return default_mover().flush(buf, n, flags)
-
-
-@overload
-def memcpy_batch(
-    pairs: Iterable[tuple[B, SupportsBuffer] | tuple[B, SupportsBuffer, int]],
-    flags: int = 0,
-    *,
-    disjoint: bool = False,
-) -> Future[list[B]]: ...
-
-
-@overload
-def memcpy_batch(
-    pairs: tuple[B, SupportsBuffer],
-    flags: int = 0,
-    *,
-    dst_offsets: Integers | None = None,
-    src_offsets: Integers | None = None,
-    lengths: Integers,
-    disjoint: bool = False,
-) -> Future[B]: ...
-
-
-def memcpy_batch(pairs: Any, flags: int = 0, **ranges: Any) -> Future[Any]:
-    """`DataMover.memcpy_batch` of the default mover."""
-    return default_mover().memcpy_batch(pairs, flags, **ranges)
-
-
-@overload
-def memset_batch(
-    pairs: Iterable[tuple[B, int] | tuple[B, int, int]],
-    flags: int = 0,
-    *,
-    disjoint: bool = False,
-) -> Future[list[B]]: ...
-
-
-@overload
-def memset_batch(
-    pairs: tuple[B, int],
-    flags: int = 0,
-    *,
-    dst_offsets: Integers | None = None,
-    lengths: Integers,
-    disjoint: bool = False,
-) -> Future[B]: ...
-
-
-def memset_batch(pairs: Any, flags: int = 0, **ranges: Any) -> Future[Any]:
-    """`DataMover.memset_batch` of the default mover."""
-    return default_mover().memset_batch(pairs, flags, **ranges)
+# Methods of this, so that they have the signatures and the documentation of those.
+_operations = _Default()
+memcpy = _operations.memcpy
+memmove = _operations.memmove
+memset = _operations.memset
+flush = _operations.flush
+memcpy_batch = _operations.memcpy_batch
+memset_batch = _operations.memset_batch
 
 
 def _make() -> ThreadsMover:

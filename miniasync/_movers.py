@@ -5,23 +5,18 @@ from __future__ import annotations
 
 import errno
 from enum import IntFlag
-from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, NamedTuple
 
 from miniasync import _ffi
-from miniasync._batch import B, Batching
-from miniasync._batch_buffers import checked_byte
-from miniasync._buffers import integer, pin_copy, pin_one
+from miniasync._buffers import integer
 from miniasync._closing import Closing
-from miniasync._ffi import FLUSH, MEMCPY, MEMMOVE, MEMSET, counters_of, ffi, lib
-from miniasync._future import Future, Operation
+from miniasync._ffi import counters_of, ffi, lib
 from miniasync._handle import Handle
-from miniasync._move import Move
+from miniasync._operations import Operations
 from miniasync._outstanding import outstanding
-from miniasync._small import SmallMove
 from miniasync.errors import ClosedError, NotSupportedError, OutOfMemoryError
 
 if TYPE_CHECKING:
-    from miniasync._buffers import SupportsBuffer
     from miniasync._ffi import CData
 
 # Below this, giving up the interpreter lock costs more than moving the bytes.
@@ -54,7 +49,7 @@ class Stats(NamedTuple):
     """How many futures have been started and are not known to be complete."""
 
 
-class DataMover(Batching, Closing):
+class DataMover(Operations, Closing):
     """What all movers can do; make a `SyncMover` or a `ThreadsMover`.
 
     Each operation returns a `Future` that has not been started. Buffers are
@@ -66,128 +61,28 @@ class DataMover(Batching, Closing):
 
     # The flags that operations keep to, beyond what the C library announces.
     _honoured = 0 if _ffi.IS_UPSTREAM else _ffi.ALL_FLAGS
-    _can_flush = not _ffi.IS_UPSTREAM
 
     _handle: Handle
 
     def __init__(self) -> None:
         raise TypeError("make a SyncMover or a ThreadsMover")
 
-    def memcpy(
-        self,
-        dst: B,
-        src: SupportsBuffer,
-        n: SupportsIndex | None = None,
-        flags: SupportsIndex = 0,
-    ) -> Future[B]:
-        """Copy bytes between buffers that do not overlap.
-
-        Args:
-            dst: A writable buffer.
-            src: A buffer.
-            n: How many bytes; None for all, if both have as many.
-            flags: `Flags`, or 0.
-
-        Returns:
-            A future with `dst` as its result.
-
-        Raises:
-            TypeError: An argument is of a wrong type.
-            ValueError: Sizes differ, `n` or `flags` is wrong, or both overlap.
-            BufferError: `dst` is read-only, or one of both is not contiguous.
-            ClosedError: The mover is closed.
-        """
-        bits = self._admit(flags)
-        pinned = pin_copy(dst, src, n, False)
-        handle = self._handle
-        kind = SmallMove if pinned[2] < handle.small and not bits else Move
-        return Operation(kind(handle, MEMCPY, pinned, dst, 0, bits))
-
-    def memmove(
-        self,
-        dst: B,
-        src: SupportsBuffer,
-        n: SupportsIndex | None = None,
-        flags: SupportsIndex = 0,
-    ) -> Future[B]:
-        """Copy bytes between buffers that may overlap.
-
-        Arguments and errors are those of `memcpy`.
-        """
-        bits = self._admit(flags)
-        pinned = pin_copy(dst, src, n, True)
-        return Operation(Move(self._handle, MEMMOVE, pinned, dst, 0, bits))
-
-    def memset(
-        self,
-        dst: B,
-        value: SupportsIndex,
-        n: SupportsIndex | None = None,
-        flags: SupportsIndex = 0,
-    ) -> Future[B]:
-        """Fill a buffer with one byte.
-
-        Args:
-            dst: A writable buffer.
-            value: The byte, from 0 to 255.
-            n: How many bytes; None for all.
-            flags: `Flags`, or 0.
-
-        Returns:
-            A future with `dst` as its result.
-
-        Raises:
-            TypeError: An argument is of a wrong type.
-            ValueError: `value`, `n` or `flags` is wrong.
-            BufferError: `dst` is read-only or not contiguous.
-            ClosedError: The mover is closed.
-        """
-        bits = self._admit(flags)
-        byte = checked_byte("value", value)
-        pinned = pin_one("dst", dst, n, True)
-        handle = self._handle
-        kind = SmallMove if pinned[2] < handle.small and not bits else Move
-        return Operation(kind(handle, MEMSET, pinned, dst, byte, bits))
-
-    def flush(
-        self, buf: B, n: SupportsIndex | None = None, flags: SupportsIndex = 0
-    ) -> Future[B]:
-        """Write the cache lines of a buffer back to memory.
-
-        That makes bytes durable on persistent memory; an ordinary file mapping
-        needs its own ``flush``.
-
-        Args:
-            buf: A buffer; it is not changed.
-            n: How many bytes; None for all.
-            flags: `Flags`, or 0.
-
-        Returns:
-            A future with `buf` as its result.
-
-        Raises:
-            TypeError: An argument is of a wrong type.
-            ValueError: `n` or `flags` is wrong.
-            BufferError: `buf` is not contiguous.
-            ClosedError: The mover is closed.
-            NotSupportedError: The C library in use cannot flush.
-        """
-        bits = self._admit(flags)
-        if not self._can_flush:
-            raise NotSupportedError(
-                "flush would end the process with this libminiasync, which is"
-                " upstream's: install miniasync with its bundled C library"
-            )
-        pinned = pin_one("buf", buf, n, False)
-        return Operation(Move(self._handle, FLUSH, pinned, buf, 0, bits))
-
-    def supports(self, flags: SupportsIndex) -> bool:
+    def supports(self, flags: int) -> bool:
         """Whether operations of this mover keep to all of these flags.
+
+        Args:
+            flags: `Flags`, combined with ``|``.
 
         Raises:
             TypeError: `flags` is no integer.
             ValueError: It has unknown bits.
             ClosedError: The mover is closed.
+
+        Example:
+            >>> import miniasync
+            >>> with miniasync.SyncMover() as mover:
+            ...     mover.supports(miniasync.Flags(0))
+            True
         """
         wanted = _checked_flags(flags)
         return not wanted & ~(self._honoured | self.capabilities)
@@ -216,6 +111,13 @@ class DataMover(Batching, Closing):
         """What it has done so far; also of a closed mover.
 
         Operations that other C libraries start on `vdm` are not counted.
+
+        Example:
+            >>> import miniasync
+            >>> with miniasync.SyncMover() as mover:
+            ...     _ = mover.memset(bytearray(100), 1).result()
+            ...     mover.stats()
+            Stats(operations=1, bytes=100, pending=0)
         """
         handle = self._handle
         pending = sum(
@@ -243,19 +145,19 @@ class DataMover(Batching, Closing):
             raise ClosedError("the mover is closed: make another one")
         return cmover
 
-    def _admit(self, flags: SupportsIndex) -> int:
-        """Check what has nothing to do with buffers; the flags as plain bits."""
-        if self._handle.closed:
+    def _admit(self, flags: int) -> tuple[Handle, int]:
+        handle = self._handle
+        if handle.closed:
             raise ClosedError("the mover is closed: make another one")
         if type(flags) is int and flags == 0:
-            return 0
+            return handle, 0
         bits = _checked_flags(flags)
         if bits & _ffi.MEM_DURABLE and not self.supports(_ffi.MEM_DURABLE):
             raise NotSupportedError(
                 "flags: this mover cannot make bytes durable; leave MEM_DURABLE"
                 " out and write them back by other means"
             )
-        return bits
+        return handle, bits
 
 
 class SyncMover(DataMover):
@@ -388,7 +290,7 @@ class ThreadsMover(DataMover):
         return None if _ffi.IS_UPSTREAM else nbytes
 
 
-def _checked_flags(flags: SupportsIndex) -> int:
+def _checked_flags(flags: int) -> int:
     bits = integer("flags", flags)
     if bits & ~_ffi.ALL_FLAGS:
         raise ValueError(

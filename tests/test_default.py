@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
+import pydoc
 import threading
 from collections.abc import Callable
 
@@ -19,6 +22,23 @@ def test_the_functions() -> None:
     miniasync.memmove(view[1:], view[:5]).result()
     assert dst == b"AABcde"
     assert miniasync.memset(dst, 120, n=3).result() == b"xxxcde"
+
+
+@pytest.mark.parametrize(
+    "name", ["memcpy", "memmove", "memset", "flush", "memcpy_batch", "memset_batch"]
+)
+def test_the_functions_say_what_they_take(name: str) -> None:
+    function = getattr(miniasync, name)
+    with miniasync.SyncMover() as mover:
+        method = getattr(mover, name)
+        assert inspect.signature(function) == inspect.signature(method)
+        assert inspect.getdoc(function) == inspect.getdoc(method)
+    kinds = {each.kind for each in inspect.signature(function).parameters.values()}
+    assert not kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+    text = pydoc.plain(pydoc.render_doc(function))
+    for part in (*inspect.signature(function).parameters, "Raises:", "Example:"):
+        assert part in text
+    assert pickle.loads(pickle.dumps(function)) == function
 
 
 @pytest.mark.not_upstream

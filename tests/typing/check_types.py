@@ -58,6 +58,21 @@ def batches(mover: DataMover, array: np.ndarray[Any, Any]) -> None:
     mover.memcpy_batch([(b"", 5)])  # type: ignore[arg-type]
 
 
+def integers(mover: DataMover, array: np.ndarray[Any, Any]) -> None:
+    data, three = bytearray(5), np.int64(3)
+    assert_type(mover.memcpy(data, b"12345", three), Future[bytearray])
+    assert_type(miniasync.memmove(data, b"12345", three), Future[bytearray])
+    assert_type(miniasync.memset(data, np.uint8(3), three), Future[bytearray])
+    assert_type(mover.flush(array, three), Future[np.ndarray[Any, Any]])
+    copies = [(data, array, three)]
+    assert_type(miniasync.memcpy_batch(copies), Future[list[bytearray]])
+    assert_type(mover.memset_batch([(data, three, three)]), Future[list[bytearray]])
+    assert_type(
+        miniasync.memcpy_batch((data, array), src_offsets=[three], lengths=three),
+        Future[bytearray],
+    )
+
+
 def movers() -> None:
     with ThreadsMover(threads=2, inline_below=0) as mover:
         assert_type(mover, ThreadsMover)
