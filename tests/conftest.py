@@ -19,23 +19,32 @@ HERE = Path(__file__).parent
 # For tests and their subprocesses: import-mode importlib does not do it.
 sys.path.insert(0, str(HERE))
 
+from forking import MAY_FORK, NO_FORKS  # noqa: E402
 from gate import Gate  # noqa: E402
 from loops import RUNS, Run  # noqa: E402
 
 IS_UPSTREAM = miniasync.provider().is_upstream
 
 
+# Marks, whether tests with them can run here, and why not.
+MARKS = {
+    "not_upstream": (not IS_UPSTREAM, "upstream's library lacks what it tests"),
+    "forks": (MAY_FORK, f"it forks, which {NO_FORKS} forbids"),
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    skip = pytest.mark.skip(reason="upstream's library lacks what it tests")
-    for item in items:
-        if IS_UPSTREAM and item.get_closest_marker("not_upstream"):
-            item.add_marker(skip)
+    for name, (can_run, reason) in MARKS.items():
+        for item in items:
+            if not can_run and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "not_upstream: needs more than upstream's libminiasync has"
     )
+    config.addinivalue_line("markers", "forks: goes on with Python in a forked child")
 
 
 @pytest.fixture(autouse=True)
@@ -81,13 +90,15 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture
-def run_python() -> Callable[[str], str]:
+def run_python(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Run a program in a Python of its own and return what it printed.
 
     It must end by itself, with status 0 and without a word on stderr.
     """
+    may_fork = request.node.get_closest_marker("forks") is not None
 
     def run(program: str) -> str:
+        assert may_fork or "os.fork(" not in program, "mark the test: forks"
         done = subprocess.run(
             [sys.executable, "-X", "dev", "-W", "error", "-c", dedent(program)],
             cwd=HERE,  # for gate; and the checkout's miniasync/ stays unseen

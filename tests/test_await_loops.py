@@ -238,6 +238,7 @@ def test_a_closed_loop_leaves_nothing_behind(gate: Gate) -> None:
     assert future.result() == b"12345"
 
 
+@pytest.mark.forks
 def test_after_a_fork(run_python: Callable[[str], str]) -> None:
     program = """
         import asyncio, os, warnings

@@ -299,6 +299,7 @@ from gate import Gate
 """
 
 
+@pytest.mark.forks
 def test_forked(run_python: Callable[[str], str]) -> None:
     program = """
         with Gate() as gate:

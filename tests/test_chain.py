@@ -257,6 +257,7 @@ def test_what_is_waited_for_elsewhere_is_left_there(gate: Gate) -> None:
     waiting.join()
 
 
+@pytest.mark.forks
 def test_in_a_forked_child(run_python: Any) -> None:
     program = """
         import os, warnings

@@ -296,6 +296,7 @@ def test_one_that_would_wait_for_itself(mover: DataMover, how: str) -> None:
         assert future.done()
 
 
+@pytest.mark.forks
 def test_in_a_forked_child(run_python: Any) -> None:
     program = """
         import os, warnings

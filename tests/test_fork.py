@@ -11,6 +11,8 @@ import pytest
 
 import miniasync
 
+pytestmark = pytest.mark.forks
+
 Fork: TypeAlias = Callable[[str], None]
 
 HEAD = """

@@ -21,6 +21,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 import trio
+from forking import MAY_FORK
 from gate import Gate
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
@@ -287,7 +288,7 @@ class Machine(Making):
         else:
             self.movers[which] = MOVERS[which]()
 
-    @precondition(lambda self: OURS and self.jobs_made)
+    @precondition(lambda self: MAY_FORK and OURS and self.jobs_made)
     @rule()
     def fork(self) -> None:
         """The child goes on with what was not started; the parent with all."""

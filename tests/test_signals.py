@@ -179,6 +179,7 @@ def test_a_handler_closes_the_mover(
     assert run_python(program) == "closed b'12345'\n"
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize("way", ["result()", "result(timeout=30)", "wait()"])
 def test_a_handler_forks(run_python: Callable[[str], str], way: str) -> None:
     """The child comes back from the handler, into the wait."""

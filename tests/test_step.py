@@ -299,6 +299,7 @@ def test_pending() -> None:
     assert pickle.loads(pickle.dumps(PENDING)) is PENDING
 
 
+@pytest.mark.forks
 def test_in_a_forked_child(run_python: Any) -> None:
     program = """
         import os, warnings
