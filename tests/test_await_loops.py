@@ -111,6 +111,7 @@ def test_asyncio_within_trio(gate: Gate) -> None:
     assert found == [b"12345"] * 3
 
 
+@pytest.mark.forks
 def test_asyncio_in_a_forked_child_of_a_trio_task(
     run_python: Callable[[str], str],
 ) -> None:

@@ -64,6 +64,7 @@ def integers(mover: DataMover, array: np.ndarray[Any, Any]) -> None:
     assert_type(miniasync.memmove(data, b"12345", three), Future[bytearray])
     assert_type(miniasync.memset(data, np.uint8(3), three), Future[bytearray])
     assert_type(mover.flush(array, three), Future[np.ndarray[Any, Any]])
+    mover.memset(data, 1.5)  # type: ignore[arg-type]
     copies = [(data, array, three)]
     assert_type(miniasync.memcpy_batch(copies), Future[list[bytearray]])
     assert_type(mover.memset_batch([(data, three, three)]), Future[list[bytearray]])
@@ -103,12 +104,6 @@ def waiting(
 class Own(Future[str]):
     def step(self, waker: Waker) -> str | Pending:
         return "done" if waker else PENDING
-
-
-def integers(mover: DataMover, data: bytearray) -> None:
-    assert_type(mover.memcpy(data, data, np.int64(3)), Future[bytearray])
-    assert_type(mover.memset(data, np.uint8(3), np.int64(3)), Future[bytearray])
-    mover.memset(data, 1.5)  # type: ignore[arg-type]
 
 
 def chains(mover: DataMover) -> None:
