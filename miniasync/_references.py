@@ -29,13 +29,14 @@ def refuse_references(dst: object) -> None:
             f"dst gives its memory out only once ({error}): pass a memoryview of it"
         ) from None
     else:
-        format, owner = view.format, type(view.obj)
+        format = view.format
+        # All types of ctypes have a type of their own.
+        if "O" not in format and type(type(view.obj)) is type:
+            return
+        owner = type(view.obj)
         del view  # a traceback would keep it
         # In "T{O:name:}" the parts between colons are names.
-        holds = "O" in format and "O" in "".join(format.split(":")[::2])
-        # All types of ctypes have a type of their own.
-        if not holds and type(owner) is not type:
-            holds = _is_of_references(owner)
+        holds = "O" in "".join(format.split(":")[::2]) or _is_of_references(owner)
     if holds:
         raise TypeError(
             "dst holds references to Python objects, which bytes cannot"
