@@ -5,17 +5,23 @@ It lets go of dropped operations, calls callbacks and takes chains further where
 no event loop does. It is started when there is something to do, waits in C, and
 ends a moment after there is nothing left. Two such threads for a moment do no
 harm, apart from that one watch has one that waits.
+
+The interpreter must not end while a thread begins: CPython 3.10 crashes then. So the
+exit waits for those that were started and have not begun.
 """
 
 from __future__ import annotations
 
 import os
-from _thread import get_ident, start_new_thread
+from _thread import allocate_lock, get_ident, start_new_thread
 from typing import TYPE_CHECKING
 
+from miniasync import _outstanding
 from miniasync._watch import Watch
 
 if TYPE_CHECKING:
+    from _thread import LockType
+
     from miniasync._flight import Flight
 
 # How long it waits for more to do.
@@ -48,16 +54,25 @@ class Daemon(Watch):
         if self.running:
             return
         self.running = True
+        begun = allocate_lock()
+        begun.acquire()
         try:
-            start_new_thread(self._main, ())
-        except BaseException as error:
-            self.running = False
-            if not isinstance(error, RuntimeError):
-                raise
+            _beginning.add(begun)
+            start_new_thread(self._main, (begun,))
+        except RuntimeError:
             # No thread to be had, or the interpreter is ending. The next flight,
             # closing the mover or the exit will see to it.
+            self.running = False
+            _beginning.discard(begun)
+        except BaseException:
+            self.running = False  # though it may have been started
+            raise
+        if _outstanding.exiting:
+            wait_until_begun()
 
-    def _main(self) -> None:
+    def _main(self, begun: LockType) -> None:
+        begun.release()
+        _beginning.discard(begun)
         thread = get_ident()
         threads.add(thread)
         try:
@@ -95,7 +110,21 @@ def daemon() -> Daemon:
 _daemon: Daemon | None = None
 
 
+def wait_until_begun() -> None:
+    """Wait until the threads that were started have begun."""
+    for begun in _beginning.copy():
+        # It begins at once; unless an exception came before the start.
+        if begun.acquire(timeout=1):
+            begun.release()
+        _beginning.discard(begun)
+
+
+# Each is released by its thread.
+_beginning: set[LockType] = set()
+
+
 def _after_fork_in_child() -> None:
+    _beginning.clear()
     threads.clear()
 
 

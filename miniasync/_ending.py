@@ -11,6 +11,7 @@ from _thread import get_ident
 from typing import TYPE_CHECKING
 
 from miniasync import _ffi, _outstanding
+from miniasync._daemon import wait_until_begun
 from miniasync._ends import PENDING
 from miniasync._ffi import NULL
 from miniasync._locks import SLICE_NS, WAIT
@@ -73,7 +74,8 @@ def finish_at_exit() -> None:
     _outstanding.exiting = True
     while True:
         try:
-            return finish_all()
+            finish_all()
+            return wait_until_begun()
         except KeyboardInterrupt:
             # The interpreter would free memory that is being written to.
             continue

@@ -236,6 +236,44 @@ class TestExit:
             == "done\n"
         )
 
+    def test_while_a_thread_of_ours_begins(
+        self, run_python: Callable[[str], str]
+    ) -> None:
+        """It would find no interpreter: CPython 3.10 crashes."""
+        assert (
+            run_python(
+                """
+                import atexit, os, sys, threading
+                begun, over = [], []
+                def last():
+                    print("begun:", begun)
+                    over.append(True)
+                atexit.register(last)
+                from miniasync import _daemon
+                from gate import Gate
+                start = _daemon.start_new_thread
+                main = threading.get_ident()
+                def is_waited_for():
+                    frame = sys._current_frames()[main]
+                    return frame.f_code is _daemon.wait_until_begun.__code__
+                def start_late(function, args):
+                    def late():
+                        while not is_waited_for() and not over:
+                            os.sched_yield()
+                        begun.append(True)
+                        function(*args)
+                    return start(late, ())
+                _daemon.start_new_thread = start_late
+                gate = Gate()
+                future = gate.mover.memcpy(bytearray(5), b"12345").start()
+                gate.wait_entered()
+                future.add_done_callback(lambda _: None)
+                gate.open()
+                """
+            )
+            == "begun: [True]\n"
+        )
+
     def test_starting_more_while_it_ends(
         self, run_python: Callable[[str], str]
     ) -> None:
