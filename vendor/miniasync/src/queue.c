@@ -26,6 +26,9 @@
 /* Each line's operations are up to so many times as large as those before. */
 #define FACTOR 16
 
+/* No turn counts for more: a terabyte. So the clock never runs out. */
+#define TURN_MAX ((uint64_t)1 << 40)
+
 void
 ma__queue_init(struct ma__queue *queue)
 {
@@ -123,5 +126,5 @@ ma__queue_served(struct ma__queue *queue, const struct ma__op *op, size_t n)
 		queue->now = line->served;
 	else
 		line->served = queue->now;
-	line->served += n;
+	line->served += n < TURN_MAX ? n : TURN_MAX;
 }

@@ -292,7 +292,31 @@ functions(void)
 	CHECK(work(&queue) == NULL);
 }
 
+/* What a function is told to do need not exist. */
+static void
+huge(void)
+{
+	struct ma__queue queue;
+	struct ma__op large[3];
+	struct ma__op small[3];
+
+	ma__queue_init(&queue);
+	for (int i = 0; i < 3; i++) {
+		large[i] = op_of(SIZE_MAX - (size_t)i);
+		large[i].function = true;
+		ma__pieces_init(&large[i].pieces, &large[i].request, true);
+		small[i] = op_of(64);
+		ma__queue_add(&queue, &large[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		CHECK(work(&queue) == &large[i]);
+		ma__queue_add(&queue, &small[i]);
+		CHECK(work(&queue) == &small[i]);
+	}
+	CHECK(work(&queue) == NULL);
+}
+
 T_MAIN(T_CASE(in_order), T_CASE(removal), T_CASE(small_passes_large),
 	T_CASE(large_one_by_one), T_CASE(all_at_once), T_CASE(one_at_a_time),
 	T_CASE(four_sizes), T_CASE(nothing_is_saved_up), T_CASE(not_ready),
-	T_CASE(functions))
+	T_CASE(functions), T_CASE(huge))
