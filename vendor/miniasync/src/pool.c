@@ -51,7 +51,8 @@
  * is in fork(), not here. What the other threads kept is missing in the child: some
  * operations that are never used and still count, until the mover is deleted. Nor
  * does it matter where in here those threads were: what they were taking or giving
- * back was not the program's yet, or not any more.
+ * back was not the program's yet, or not any more. No memory is asked for with the
+ * lock: an allocator's own handlers may have locked it for the fork before ours come.
  *
  * Signals. A handler that runs in the middle of taking finds the thread `busy`, and
  * goes to the pool's list itself. (If that is where it was interrupted, with the
@@ -66,7 +67,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "clock.h"
 #include "compiler.h"
 #include "fork.h"
 
@@ -135,14 +138,18 @@ static bool has_key;
 void
 ma__pool_lock(struct ma__pool *pool)
 {
+	const struct timespec nap = {.tv_sec = 0, .tv_nsec = 50 * MA__US};
+
 	for (unsigned tries = 0; atomic_exchange_explicit(&pool->locked, true,
 		     memory_order_acquire);
 		tries++) {
-		/* Who holds it may have lost its processor. */
+		/* Who holds it may have lost its processor, */
 		if (tries < 100)
 			future_cpu_pause();
-		else
+		else if (tries < 1000)
 			sched_yield();
+		else /* and cannot get it back from us by our yielding. */
+			nanosleep(&nap, NULL);
 	}
 }
 
@@ -170,21 +177,40 @@ pop(struct ma__op **spare)
 	return op;
 }
 
-/* Takes a spare operation, with the lock held; NULL as ma__pool_get(). */
+/*
+ * Makes more spare operations, if there is memory. Without the lock meanwhile: who
+ * forks may have the allocator's lock already when it takes ours.
+ */
+static void
+add_slab(struct ma__pool *pool)
+{
+	struct ma__slab *slab;
+
+	ma__pool_unlock(pool);
+	slab = malloc(sizeof(*slab));
+	ma__pool_lock(pool);
+	if (slab == NULL)
+		return;
+	slab->next = pool->slabs;
+	pool->slabs = slab;
+	for (size_t i = SLAB_OPS; i-- > 0;)
+		push(&pool->spare, &ops_of(slab)[i]);
+}
+
+/*
+ * Takes a spare operation, with the lock held, which it may give up meanwhile; NULL
+ * as ma__pool_get().
+ */
 static struct ma__op *
 take_spare(struct ma__pool *pool)
 {
 	if (pool->futures >= pool->limit)
 		return NULL;
 	if (pool->spare == NULL) {
-		struct ma__slab *slab = malloc(sizeof(*slab));
-
-		if (slab == NULL)
+		add_slab(pool);
+		/* Others may have been here. */
+		if (pool->spare == NULL || pool->futures >= pool->limit)
 			return NULL;
-		slab->next = pool->slabs;
-		pool->slabs = slab;
-		for (size_t i = SLAB_OPS; i-- > 0;)
-			push(&pool->spare, &ops_of(slab)[i]);
 	}
 	pool->futures++;
 	return pop(&pool->spare);

@@ -156,6 +156,8 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	struct ma__workers *workers = NULL;
 	int error;
 
+	/* Found out on first use, with files and memory: not under our lock. */
+	(void)ma__waiters_cpus();
 	if (count <= most)
 		workers = malloc(sizeof(*workers) +
 			count * sizeof(workers->threads[0]));

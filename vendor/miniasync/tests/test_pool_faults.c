@@ -140,5 +140,46 @@ interrupted(void)
 	CHECK_INT(blocks, 0);
 }
 
+static void
+take_the_lock(void)
+{
+	ma__pool_lock(&a);
+	ma__pool_unlock(&a);
+}
+
+/* As in another thread that forks, with the allocator's lock. */
+static void
+memory_without_the_lock(void)
+{
+	start(&a, LIMIT);
+	atomic_store(&in_malloc, take_the_lock);
+	get_and_put(&a);
+	CHECK(atomic_load(&in_malloc) == NULL);
+	end(&a);
+	CHECK_INT(blocks, 0);
+}
+
+static void
+take_two(void)
+{
+	ops[0] = get(&a);
+	ops[1] = get(&a);
+}
+
+/* Others take the last ones while there is no lock. */
+static void
+full_meanwhile(void)
+{
+	start(&a, 2);
+	atomic_store(&in_malloc, take_two);
+	CHECK(ma__pool_get(&a) == NULL);
+	CHECK(atomic_load(&in_malloc) == NULL);
+	CHECK_INT(a.futures, 2);
+	put_all(&a, 2);
+	end(&a);
+	CHECK_INT(blocks, 0);
+}
+
 T_MAIN(T_CASE(no_keys), T_CASE(memory_refused), T_CASE(last_of_a_block),
-	T_CASE(interrupted))
+	T_CASE(interrupted), T_CASE(memory_without_the_lock),
+	T_CASE(full_meanwhile))
