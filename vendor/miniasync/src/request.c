@@ -46,6 +46,8 @@ ma__request_run(const struct ma__request *request, size_t offset, size_t n)
 {
 	char *dst = request->dst + offset;
 
+	if (n == 0)
+		return; /* dst and src may be NULL, which libc does not bear */
 	switch (request->type) {
 	case VDM_OPERATION_MEMCPY:
 		ma__copy(dst, request->src + offset, n, request->n,

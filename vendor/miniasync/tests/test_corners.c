@@ -348,7 +348,37 @@ fork_list(void)
 	}
 }
 
-T_MAIN(T_CASE(unknown_operations), T_CASE(unknown_request), T_CASE(outputs),
-	T_CASE(overlaps), T_CASE(properties),
-	T_CASE(large_operations_of_own_functions),
+/* No bytes may be nowhere. */
+static void
+nothing_from_nowhere(void)
+{
+	struct data_mover_sync *sync = data_mover_sync_new();
+	struct data_mover_threads *threads =
+		data_mover_threads_new(1, 1, FUTURE_NOTIFIER_WAKER);
+	struct vdm *vdms[2];
+
+	CHECK(sync != NULL && threads != NULL);
+	vdms[0] = data_mover_sync_get_vdm(sync);
+	vdms[1] = data_mover_threads_get_vdm(threads);
+	for (int i = 0; i < 2; i++) {
+		const uint64_t flags = i == 0 ? 0 : VDM_F_MEM_DURABLE;
+		struct vdm_operation_future futs[4] = {
+			vdm_memcpy(vdms[i], NULL, NULL, 0, flags),
+			vdm_memmove(vdms[i], NULL, NULL, 0, flags),
+			vdm_memset(vdms[i], NULL, 1, 0, flags),
+			vdm_flush(vdms[i], NULL, 0, flags),
+		};
+
+		for (size_t j = 0; j < T_COUNT(futs); j++) {
+			poll_out(FUTURE_AS_RUNNABLE(&futs[j]));
+			CHECK_INT(futs[j].output.result, VDM_SUCCESS);
+		}
+	}
+	data_mover_threads_delete(threads);
+	data_mover_sync_delete(sync);
+}
+
+T_MAIN(T_CASE(nothing_from_nowhere), T_CASE(unknown_operations),
+	T_CASE(unknown_request), T_CASE(outputs), T_CASE(overlaps),
+	T_CASE(properties), T_CASE(large_operations_of_own_functions),
 	T_CASE(waiting_within_the_waker), T_CASE(times), T_CASE(fork_list))
