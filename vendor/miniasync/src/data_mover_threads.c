@@ -159,13 +159,18 @@ static int threads_has_property(void *future, enum future_property property);
 
 /*
  * What a wait that helps knows the operation's future by; NULL if none helps, or
- * if it polls a task instead, which may mean to do other things first.
+ * if it polls a task instead, which may mean to do other things first. The future's
+ * own task may be somebody else's, too, and a mover of the program's pass on what it
+ * is given, but for the notifier: it may block until its own is called. So the
+ * operation has to have the cell that the wait wakes by. Without the lock, since
+ * only polls write that.
  */
 static future_has_property_fn
 helper(const struct data_mover_threads *dmt, const struct ma__op *op,
 	const struct vdm_operation *operation)
 {
-	return helps(dmt, op) && ma__polling_is(operation)
+	return helps(dmt, op) && ma__polling_is(operation) &&
+			op->cell == ma__polling->cell
 		? threads_has_property
 		: NULL;
 }
