@@ -7,7 +7,8 @@
 bytearray(b'bytes')
 """
 
-import miniasync._sweep  # noqa: F401 - it adds itself to the garbage collector
+import miniasync._forked  # they add themselves to what a fork calls
+import miniasync._sweep  # noqa: F401 - and to the garbage collector
 from miniasync._chain import chain
 from miniasync._default import (
     default_mover,

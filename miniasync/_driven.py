@@ -12,15 +12,14 @@ would be a cycle, and with it live on what it is about, however large.
 
 from __future__ import annotations
 
-import os
-from _thread import allocate_lock, get_ident
+from _thread import get_ident
 from itertools import repeat
 from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from miniasync import _ffi
-from miniasync._ends import FAILED, FORKED, PENDING
+from miniasync._ends import FAILED, PENDING
 from miniasync._ffi import NULL
 from miniasync._flight import Flight
 from miniasync._interest import attend
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from miniasync._future import Future
     from miniasync._handle import Handle
 
-# Of these somebody may have the lock.
-_taken: WeakSet[Driven] = WeakSet()
+taken: WeakSet[Driven] = WeakSet()
+"""Of these somebody may have the lock."""
 
 
 def without_this_frame(exception: BaseException) -> BaseException:
@@ -174,7 +173,7 @@ class Driven(Flight):
         """Take the lock, if it is free, and the flight from who watches it."""
         me = get_ident()
         if self.slot is None:
-            _taken.add(self)
+            taken.add(self)
         for mine in map(self.lock.acquire, TRY):
             if mine:
                 self.holder = me
@@ -206,7 +205,7 @@ class Driven(Flight):
         if self.holder == me:
             refuse()
         if self.slot is None:
-            _taken.add(self)
+            taken.add(self)
         while True:
             left = max(deadline - monotonic_ns(), 0)
             for mine in map(self.lock.acquire, WAIT, (min(left / 1e9, _LONGEST),)):
@@ -233,26 +232,3 @@ class Driven(Flight):
 
 
 _LONGEST = 1e6
-
-
-def _after_fork_in_child() -> None:
-    me = get_ident()
-    flights = tuple(_taken)
-    pending = [
-        flight
-        for flight in flights
-        if flight.code == PENDING and flight.slot is not None
-    ]
-    for flight in flights:
-        if flight.root().holder != me:  # else it forked, and gives it back
-            flight.lock = allocate_lock()
-            flight.holder = None
-        if flight.code != PENDING or flight.slot is not None:
-            flight.interest = None
-    for flight in pending:
-        flight.code = FORKED  # of all, since settling one may drop another
-    for flight in pending:
-        flight.settle(FORKED)
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -36,14 +36,13 @@ does can free memory under a copy.
 
 from __future__ import annotations
 
-import os
 import threading
 from _thread import allocate_lock, get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from miniasync import _ffi, _outstanding
-from miniasync._ends import CANCELLED, FORKED, PENDING, error_of
+from miniasync._ends import CANCELLED, PENDING, error_of
 from miniasync._ffi import NULL
 from miniasync._interest import attend
 from miniasync._locks import SLICE_NS, TRY, WAIT, refuse
@@ -356,24 +355,3 @@ class Flight:
         # it in.
         if self.code != PENDING:
             outstanding.pop(self, None)
-
-
-def _after_fork_in_child() -> None:
-    # Workers and other threads stayed behind, with what they were doing.
-    me = get_ident()
-    flights = outstanding.copy()
-    outstanding.clear()
-    for flight in flights:
-        if flight.root().holder != me:  # else it forked, and gives it back
-            flight.lock = allocate_lock()
-            flight.holder = None
-        flight.interest = None
-    begun = [flight for flight in flights if flight.slot is not None]
-    for flight in begun:
-        if flight.code == PENDING:
-            flight.code = FORKED  # of all, since settling one may drop another
-    for flight in begun:
-        flight.settle(flight.code)
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -376,3 +376,87 @@ def test_wakers_of_the_parent_are_not_called_in_the_child(fork: Fork) -> None:
         assert called == [os.getpid()]
         """
     )
+
+
+AT_EACH_PLACE = """
+import threading
+folder = miniasync.__file__.rpartition("__init__")[0]
+class At:
+    # Does something at the n-th place, of those where the interpreter may change
+    # threads or call signal handlers.
+    def __init__(self, n, act):
+        self.left, self.act = n, act
+    def __call__(self, frame, event, argument):
+        inside = frame.f_code.co_filename.startswith(folder)
+        if inside and event in ("call", "c_return"):
+            self.left -= 1
+            if self.left < 0:
+                sys.setprofile(None)
+                self.act()
+def outcome(future):
+    try:
+        return future.result(timeout=30)
+    except miniasync.JobCorruptedError as error:
+        assert "forked" in str(error), error
+"""
+
+
+def test_while_a_chain_begins_in_another_thread(fork: Fork) -> None:
+    fork(
+        AT_EACH_PLACE
+        + textwrap.dedent(
+            """
+            def check():
+                for each in (*steps, future, *steps):
+                    outcome(each)
+            def begin():
+                sys.setprofile(at)
+                future.start()
+                sys.setprofile(None)
+                held.set()
+            with miniasync.ThreadsMover(1, inline_below=0) as mover:
+                for n in range(1000):
+                    held, go = threading.Event(), threading.Event()
+                    at = At(n, lambda: held.set() or go.wait())
+                    buffers = [bytearray(9000) for _ in range(3)]
+                    steps = [mover.memset(each, n & 255) for each in buffers]
+                    future = miniasync.chain(*steps)
+                    thread = threading.Thread(target=begin)
+                    thread.start()
+                    held.wait()
+                    in_child(check)
+                    go.set()
+                    thread.join()
+                    assert future.result() is buffers[-1]
+                    if at.left >= 0:
+                        break
+            assert n > 20
+            """
+        )
+    )
+
+
+@pytest.mark.parametrize("ask", ["result(timeout=30)", "start().result()"])
+def test_in_a_signal_handler_before_a_lock_is_taken(fork: Fork, ask: str) -> None:
+    # One that interrupts the call of map, when it already has the lock's method.
+    fork(
+        f"""
+        from miniasync import _flight
+        def forking(*arguments):
+            global pid
+            del _flight.map
+            pid = os.fork()
+            return map(*arguments)
+        with miniasync.ThreadsMover(1) as mover:
+            future = mover.memset(bytearray(9000), 1)
+            _flight.map = forking
+            try:
+                assert future.{ask} == b"\\1" * 9000
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+            if pid == 0:
+                os._exit(0)
+            assert os.waitpid(pid, 0) == (pid, 0)
+        """
+    )
