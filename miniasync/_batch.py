@@ -111,6 +111,7 @@ class Batch(Flight):
             if handle.home is not None and handle.home != os.getpid():
                 return self.settle(STRANDED)
             results = self.results = new(_RESULTS, self.count)
+            outstanding[self] = None
             self.slot = new(_BATCH)
         code = lib.ma_batch_run(
             self.slot,
@@ -151,7 +152,6 @@ class Batch(Flight):
         if self.slot.base.context.state != _ffi.STATE_IDLE:
             return
         self.slot = self.results = None
-        outstanding.pop(self, None)
 
     def unpin(self) -> None:
         """Give the program its memory back, with the code to follow; twice is fine."""

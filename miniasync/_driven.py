@@ -148,13 +148,15 @@ class Driven(Flight):
             leaf = self.advance()
             if self.code != PENDING:
                 break
+            # Started, that is; complete at once if it is small. What is due has had
+            # its turn, even if it wants another one.
+            if waiter is NULL and (
+                self.due is not None or not _ffi.run_future(leaf, NULL, 0)
+            ):
+                break
             if len(self.left) != told:
                 break  # first their ends are to be told
             if waiter is NULL:
-                # Started, that is; complete at once if it is small. What is due
-                # has had its turn, even if it wants another one.
-                if self.due is not None or not _ffi.run_future(leaf, NULL, 0):
-                    break
                 continue
             now = monotonic_ns()
             if end is None:
@@ -199,18 +201,23 @@ class Driven(Flight):
 
     def wait_until(self, deadline: int) -> int:
         """Start it and wait for its end, or until a time of `monotonic_ns`."""
-        if self.parent is not None:
-            return self._wait_in_chain(deadline)
         me = get_ident()
-        if self.holder == me:
-            refuse()
         if self.slot is None:
             taken.add(self)
         while True:
             left = max(deadline - monotonic_ns(), 0)
-            for mine in map(self.lock.acquire, WAIT, (min(left / 1e9, _LONGEST),)):
+            if self.parent is not None:
+                self.root().wait_until(deadline)
+                if self.code != PENDING or not left:
+                    break
+                continue
+            if self.holder == me:
+                refuse()
+            # In slices: a chain may take it, or be about to.
+            seconds = min(left, SLICE_NS) / 1e9
+            for mine in map(self.lock.acquire, WAIT, (seconds,)):
                 if not mine:
-                    return self.code
+                    break
                 self.holder = me
                 try:
                     self.take_back()
@@ -229,6 +236,3 @@ class Driven(Flight):
             if self.code != PENDING or not left:
                 break
         return self.code
-
-
-_LONGEST = 1e6

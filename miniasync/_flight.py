@@ -10,7 +10,8 @@ does can free memory under a copy.
   interpreter lock, and a C future bears one poll at a time. A flight that
   somebody watches (`_watch`) is taken back from the watch by who gets the lock.
 * The lock is taken after the flight is in `outstanding`: `fork` may find it
-  taken by a thread that the child does not have, and renews it there.
+  taken by a thread that the child does not have, and renews it there. It stays in
+  there when a chain gives it back idle, since others may be waiting for the lock.
 * A lock is taken in the head of a loop (`TRY`) or a with, and given back in the
   body of a finally: so no exception of a signal handler leaves it taken. The same
   exception may come instead of a call of `attend`, which is repeated then.
@@ -31,7 +32,14 @@ does can free memory under a copy.
 * Who gives the lock back attends to those interested (`_interest`), with no
   other lock held: callbacks may wait for, close and drop what they want.
 * A step of a chain that has begun belongs to the chain: whatever is asked of it
-  is asked of its `root`.
+  is asked of its `root`. The chain has its lock, for longer than anybody else and
+  perhaps with nobody who takes the chain further. It may take it just after one who
+  waits has seen that none has, and give it back, running or idle, long before its
+  end, if it was asked to end. So a wait for the lock, or with a chain, looks at
+  `parent` again every so often, and begins anew with what it finds, until the end or
+  the deadline. `poll` starts what a chain has given back meanwhile, `look` does not.
+* Who has the lock of one that is idle need not be about to start it: one that closes
+  the mover looks at it only. That takes a moment; who has to start it waits so long.
 """
 
 from __future__ import annotations
@@ -169,12 +177,16 @@ class Flight:
         """What to raise. It has ended, and not with success."""
         return error_of(self.code)
 
-    def poll(self) -> int:
-        """Start it or see how far it is, without waiting for anybody."""
+    def poll(self, starts: bool = True) -> int:
+        """Start it, unless told not to, or see how far it is, without waiting."""
         if self.parent is not None:
-            self.root().poll()
-        elif self.code == PENDING and self.enter():
+            self.root().poll(starts)
+            if not starts or self.parent is not None:
+                return self.code
+        if self.code == PENDING and (self.enter() or (starts and self._enter_late())):
             try:
+                if not starts and self.slot is None:
+                    return self.code
                 if self.run(NULL, 0) == PENDING and _outstanding.exiting:
                     self.run_to_end()
             finally:
@@ -190,71 +202,70 @@ class Flight:
     def look(self) -> int:
         """See how far it is, but do not start it."""
         if self.code == PENDING and self.slot is not None and self.can_be_driven:
-            return self.poll()
+            return self.poll(False)
         return self.code
 
     def wait(self) -> int:
         """Start it and wait for its end."""
-        if self.parent is not None:
-            return self._wait_in_chain(None)
         me = get_ident()
-        if self.holder == me:
-            refuse()
-        outstanding[self] = None
-        try:
-            with self.lock:
-                self.holder = me
-                try:
-                    if self.interest is not None:
-                        self.take_back()
-                    # Most operations need no more than this.
-                    if self.run(shared.cdata, SLICE_NS) == PENDING:
-                        self.run_to_end()
-                finally:
-                    self.holder = None
-        finally:
-            if self.interest is not None:
-                try:
-                    attend(self)
-                except BaseException:
-                    attend(self)
-                    raise
-        return self.code
+        while True:
+            if self.parent is None:
+                outstanding[self] = None
+                for mine in map(self.lock.acquire, TRY):
+                    if not mine:
+                        break
+                    self.holder = me
+                    try:
+                        if self.interest is not None:
+                            self.take_back()
+                        # Most operations need no more than this.
+                        if self.run(shared.cdata, SLICE_NS) == PENDING:
+                            self.run_to_end()
+                        return self.code
+                    finally:
+                        self.holder = None
+                        try:
+                            self.lock.release()
+                            if self.interest is not None:
+                                attend(self)
+                        except BaseException:
+                            self.attend()
+                            raise
+            self._wait_for_others(me, None)
+            if self.code != PENDING:
+                return self.code
 
     def wait_until(self, deadline: int) -> int:
         """Start it and wait for its end, or until a time of `monotonic_ns`."""
-        if self.parent is not None:
-            return self._wait_in_chain(deadline)
         me = get_ident()
-        if self.holder == me:
-            refuse()
-        outstanding[self] = None
-        seconds = max(deadline - monotonic_ns(), 0) / 1e9
-        seconds = min(seconds, threading.TIMEOUT_MAX)
-        for mine in map(self.lock.acquire, WAIT, (seconds,)):
-            if not mine:
-                break
-            self.holder = me
-            try:
-                if self.interest is not None:
-                    self.take_back()
-                while True:
-                    left = max(deadline - monotonic_ns(), 0)
-                    code = self.run(shared.cdata, min(left, SLICE_NS))
-                    if code != PENDING:
-                        return code
-                    if left == 0:
-                        return self.run_to_end() if _outstanding.exiting else code
-            finally:
-                self.holder = None
-                try:
-                    self.lock.release()
-                    self.attend()
-                except BaseException:
-                    self.attend()
-                    raise
-        self._leave_outstanding_if_settled()
-        return self.code
+        while True:
+            if self.parent is None:
+                outstanding[self] = None
+                for mine in map(self.lock.acquire, TRY):
+                    if not mine:
+                        break
+                    self.holder = me
+                    try:
+                        if self.interest is not None:
+                            self.take_back()
+                        while True:
+                            left = max(deadline - monotonic_ns(), 0)
+                            self.run(shared.cdata, min(left, SLICE_NS))
+                            if left == 0 and _outstanding.exiting:
+                                self.run_to_end()
+                            if self.code != PENDING or left == 0:
+                                return self.code
+                    finally:
+                        self.holder = None
+                        try:
+                            self.lock.release()
+                            self.attend()
+                        except BaseException:
+                            self.attend()
+                            raise
+            self._wait_for_others(me, deadline)
+            if self.code != PENDING or monotonic_ns() >= deadline:
+                return self.poll()
 
     def cancel(self) -> bool:
         """End it unless it has been started. Did it end that way?"""
@@ -342,16 +353,44 @@ class Flight:
             pass
         return self.code
 
-    def _wait_in_chain(self, deadline: int | None) -> int:
-        root = self.root()
-        if deadline is None:
-            root.wait()
+    def _wait_for_others(self, me: int, deadline: int | None) -> None:
+        """Wait for the chain that has it; or for its lock, and not for long."""
+        left = None if deadline is None else max(deadline - monotonic_ns(), 0)
+        if self.parent is not None:
+            root = self.root()
+            if deadline is None:
+                root.wait()
+            else:
+                root.wait_until(deadline)
+        elif self.holder == me:
+            refuse()
         else:
-            root.wait_until(deadline)
-        return self.code
+            self._wait_for_lock(SLICE_NS if left is None else min(left, SLICE_NS))
+        self._leave_outstanding_if_settled()
+
+    def _wait_for_lock(self, timeout_ns: int) -> None:
+        for mine in map(self.lock.acquire, WAIT, (timeout_ns / 1e9,)):
+            if mine:
+                try:
+                    self.lock.release()
+                finally:
+                    self.attend()
+
+    def _enter_late(self) -> bool:
+        """Take the lock after who has it, unless that one starts it."""
+        me = get_ident()
+        while (
+            self.code == PENDING
+            and self.slot is None
+            and self.parent is None
+            and self.holder != me
+        ):
+            self._wait_for_lock(SLICE_NS)
+            if self.enter():
+                return True
+        return False
 
     def _leave_outstanding_if_settled(self) -> None:
-        # Whoever has the lock may have ended it, and taken it out before we put
-        # it in.
+        # Who has the lock may have ended it, and taken it out before we put it in.
         if self.code != PENDING:
             outstanding.pop(self, None)

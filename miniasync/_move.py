@@ -116,7 +116,6 @@ class Move(Flight):
             return
         lib.vdm_operation_release(self.slot)
         self.slot = None
-        outstanding.pop(self, None)
 
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Make it, start it, wait for it: the one call into C."""
@@ -132,6 +131,7 @@ class Move(Flight):
                 return self.settle(CLOSED)
             if handle.home is not None and handle.home != os.getpid():
                 return self.settle(STRANDED)
+            outstanding[self] = None
             self.slot = new(SLOT)
         code = run(
             self.slot,

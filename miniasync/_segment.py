@@ -40,6 +40,8 @@ class Segment(Flight):
         self._error: BaseException | None = None
         self._futures = futures  # or they would be dropped while they run
         self.slot = _ffi.new_chain(links)
+        # First: a step's root is its chain, never a segment that nobody has begun.
+        self.parent = futures[0]._flight.parent
         for future in futures:
             future._flight.parent = self
 
