@@ -5,7 +5,9 @@ Whoever gives a flight's lock back calls `attend` if somebody is interested, and
 so does who becomes interested. One of both sees the other: the interest is
 written before the lock is tried, and read after the lock is given back. So a
 flight that is on its way and that somebody is interested in is either held by
-somebody, or watched.
+somebody, or watched. So is an idle one that an event loop waits for: a chain has
+given it back before it came to it, or who awaits it could not start it since another
+thread had the lock. The watch starts it.
 
 A listener is told once: taking it out of the list is one step. It is put in
 before the code is looked at, and the code is written before the list is emptied.
@@ -80,6 +82,12 @@ class Interest:
         self.owner: object = None
         self.watch: Watch | None = None
         self.woken = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether an event loop waits, which has started it or wanted to."""
+        home = self.home
+        return home is not None and not home.closed and bool(self.listeners)
 
     def tell(self) -> None:
         """Call the listeners; what several threads tell at once is told once."""
@@ -201,9 +209,10 @@ def _attend(flight: Flight) -> None:
         if flight.slot is not None and isinstance(owner, ref):
             interest.owner = owner()
             continue  # somebody may have told of the end meanwhile
-        if flight.slot is None or not (
-            interest.listeners or interest.dropped or flight.drives_itself
-        ):
+        if flight.slot is None:
+            if not interest.is_awaited:
+                return
+        elif not (interest.listeners or interest.dropped or flight.drives_itself):
             return
         home = interest.home
         if home is not None and home.closed:

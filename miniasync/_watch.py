@@ -115,7 +115,12 @@ class Watch:
             flight.holder = me
             try:
                 interest = flight.interest
-                if flight.code == PENDING and interest is not None:
+                if (
+                    flight.code == PENDING
+                    and interest is not None
+                    # It may have become idle meanwhile; callbacks start nothing.
+                    and (flight.slot is not None or interest.is_awaited)
+                ):
                     watch = interest.watch
                     if watch is not None and (watch is not self or interest.woken):
                         watch.remove(flight)

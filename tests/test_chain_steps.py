@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -15,6 +15,7 @@ from loops import Run
 
 import miniasync
 from miniasync import DataMover, Future, State, Waker, chain
+from miniasync._daemon import daemon
 from miniasync._outstanding import outstanding
 from miniasync._segment import Segment
 
@@ -91,6 +92,42 @@ def test_a_callback_of_a_later_one_keeps_none_from_being_started(gate: Gate) -> 
     assert future.result() == 1
 
 
+class Late:
+    """Awaits a future, and does something once that waits."""
+
+    def __init__(self, future: Future[Any], then: Callable[[], None]) -> None:
+        self._future = future
+        self._then = then
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waiting = self._future.__await__()
+        try:
+            yielded = waiting.send(None)
+            self._then()
+            while True:
+                yielded = waiting.send((yield yielded))
+        except StopIteration as stop:
+            return stop.value
+
+
+def test_await_starts_what_is_given_back_idle(run: Run, gate: Gate) -> None:
+    buffers = [bytearray(9000) for _ in range(4)]
+    steps = [gate.mover.memcpy(buffers[i + 1], buffers[i]) for i in range(3)]
+    future = chain(*steps).start()
+    gate.wait_entered()
+    future._flight.ask_to_end()
+    future.poll()
+    results: list[object] = []
+
+    async def main() -> None:
+        results.append(await Late(steps[2], gate.open))
+
+    run(main)
+    assert results == [buffers[3]]
+    assert future.cancelled()
+    assert steps[1].state is State.IDLE
+
+
 def test_a_callback_starts_nothing_that_is_given_back_idle(gate: Gate) -> None:
     future, step = stopped(gate)
     called: list[object] = []
@@ -102,6 +139,18 @@ def test_a_callback_starts_nothing_that_is_given_back_idle(gate: Gate) -> None:
     assert called == []
     step.result()
     assert called == [step]
+
+
+def test_a_watch_starts_nothing_for_a_callback(mover: DataMover) -> None:
+    """It may have become idle since it was found running."""
+    future = mover.memset(bytearray(3), 1)
+    called: list[object] = []
+    future.add_done_callback(called.append)
+    daemon().attend(future._flight)
+    assert future.state is State.IDLE
+    assert called == []
+    future.result()
+    assert called == [future]
 
 
 class Before:
