@@ -10,11 +10,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import anyio
 import pytest
 from gate import Gate
-from loops import Run, entered
+from loops import Run, entered, open_later
 
 from miniasync import PENDING, Future, Pending, Waker, chain
 
@@ -53,8 +54,7 @@ def test_steps_and_functions_see_the_task_that_awaits(run: Run, gate: Gate) -> N
     async def main() -> None:
         # Whoever is the first on this loop is not to lend them its own.
         name.set("the first's")
-        opener = threading.Thread(target=lambda: (gate.wait_entered(), gate.open()))
-        opener.start()
+        opener = open_later(gate)
         await gate.mover.memcpy(bytearray(5), b"12345")
         opener.join()
         gate.close()
@@ -129,7 +129,7 @@ class Thing:
 def test_a_loop_keeps_nobodys_context(
     gate: Gate, new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    futures: list[Future[object]] = []
+    futures: list[Future[Any]] = []
 
     async def task() -> weakref.ref[Thing]:
         thing = Thing()
@@ -137,8 +137,7 @@ def test_a_loop_keeps_nobodys_context(
         futures.append(chain(gate.mover.memcpy(bytearray(5), b"12345"), len))
         futures.append(Steps())
         futures[0].add_done_callback(lambda _: None)
-        opener = threading.Thread(target=lambda: (gate.wait_entered(), gate.open()))
-        opener.start()
+        opener = open_later(gate)
         for future in futures:
             await future
         opener.join()
