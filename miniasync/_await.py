@@ -2,6 +2,9 @@
 """Which event loop a coroutine runs in.
 
 None of the async libraries is imported unless the program has done so.
+
+Awaiting what is complete at once takes no turn of the loop: it is no checkpoint. Who
+cancels a task waits for the flight's end, and so does Ctrl-C where it cancels the task.
 """
 
 from __future__ import annotations
