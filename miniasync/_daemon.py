@@ -53,9 +53,11 @@ class Daemon(Watch):
     def _ensure_running(self) -> None:
         if self.running:
             return
-        self.running = True
         begun = allocate_lock()
         begun.acquire()
+        # Without a call in between: an exception of a signal handler would leave it
+        # said, and nothing running.
+        self.running = True
         try:
             _beginning.add(begun)
             start_new_thread(self._main, (begun,))

@@ -212,7 +212,7 @@ def test_a_task_group_and_a_timeout_count_right(gate: Gate) -> None:
         task = asyncio.current_task()
         assert task is not None
         async with asyncio.timeout(30):  # type: ignore[attr-defined]
-            with pytest.raises(Exception, match="1 sub-exception") as raised:
+            with pytest.raises(Exception, match="unhandled errors") as raised:
                 async with asyncio.TaskGroup() as group:  # type: ignore[attr-defined]
                     group.create_task(fail())
                     await copy()
