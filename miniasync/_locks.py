@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import NoReturn
 
 # The longest sleep between two looks at signals.
@@ -12,6 +13,9 @@ SLICE_NS = 50_000_000
 # any call, also one that has just taken a lock; but not after a loop's next item.
 TRY = (False,)
 WAIT = (True,)
+
+# For the same use: a flight's lock is taken, and `holder` written, if it is true.
+enter = methodcaller("enter")
 
 
 def refuse() -> NoReturn:

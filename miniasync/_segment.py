@@ -19,12 +19,12 @@ from miniasync._driven import Driven
 from miniasync._ends import CANCELLED, PENDING, SUCCESS
 from miniasync._ffi import lib
 from miniasync._flight import Flight
+from miniasync._future import Future
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from miniasync._ffi import CData
-    from miniasync._future import Future
     from miniasync._handle import Handle
 
 
@@ -40,10 +40,6 @@ class Segment(Flight):
         self._error: BaseException | None = None
         self._futures = futures  # or they would be dropped while they run
         self.slot = _ffi.new_chain(links)
-        # First: a step's root is its chain, never a segment that nobody has begun.
-        self.parent = futures[0]._flight.parent
-        for future in futures:
-            future._flight.parent = self
 
     def describe(self) -> str:
         """Say what it is, in a few words."""
@@ -97,6 +93,62 @@ class Segment(Flight):
                     flight.release()
                 give_back(flight, self)
         return code
+
+
+def take_links(
+    first: Future[Any],
+    steps: Sequence[object],
+    take: Callable[[Flight], bool],
+    taken: list[Flight],
+) -> tuple[list[Future[Any]], list[tuple[CData, CData]]]:
+    """Take steps of a chain as long as C can go through them.
+
+    Args:
+        first: The first of them.
+        steps: Those that follow, the next one last.
+        take: What takes one, unless it is somebody else's.
+        taken: Where those that were taken are added, the last of which may be one
+            that C cannot go through.
+
+    Returns:
+        Those that it can go through, and what links them.
+    """
+    futures: list[Future[Any]] = []
+    links: list[tuple[CData, CData]] = []
+    step: object = first
+    while isinstance(step, Future) and not step._flight.runs_python:
+        flight = step._flight
+        # In one step with the taking.
+        taken.extend(filter(take, (flight,)))
+        if len(taken) == len(links):
+            break
+        link = flight.link()
+        if link is None:
+            break
+        futures.append(step)
+        links.append(link)
+        if len(links) > len(steps):
+            break
+        step = steps[-len(links)]
+    return futures, links
+
+
+def hand_over(futures: Sequence[Future[Any]], segment: Segment) -> None:
+    """Make them steps of the segment."""
+    for future in futures:
+        future._flight.parent = segment
+
+
+def give_up(
+    taken: Sequence[Flight], segments: Sequence[Segment], chain: Flight
+) -> None:
+    """Give back what was taken for a segment that there is not; twice is fine."""
+    for segment in segments:
+        segment.settle(CANCELLED)  # C never polls it
+    for flight in taken:
+        parent = flight.parent
+        if parent is chain or parent in segments:
+            give_back(flight, chain)
 
 
 def give_back(step: Flight, chain: Flight) -> None:

@@ -35,7 +35,8 @@ from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future
 from miniasync._group import SHARED_NS
 from miniasync._interest import interest_of
-from miniasync._segment import Segment, give_back
+from miniasync._locks import enter
+from miniasync._segment import Segment, give_back, give_up, hand_over, take_links
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData
@@ -267,9 +268,7 @@ class Chain(Driven):
         del steps[-1]
         if self._own and self._own[-1] is flight:
             del self._own[-1]
-        segment = self._segment(step)
-        if segment is not None:
-            self._current = segment
+        self._go_on_in_c(step)
 
     def _take_in(self, inner: Chain) -> bool:
         """Make the steps of another chain, the next step, steps of this one.
@@ -325,46 +324,39 @@ class Chain(Driven):
         else:
             self._end(inner.code, inner.error() if inner.code == FAILED else None)
 
-    def _segment(self, first: Future[Any]) -> Segment | None:
+    def _go_on_in_c(self, first: Future[Any]) -> None:
         """Have C go through the first step and those after it that need no Python."""
-        taken: list[Future[Any]] = []
-        links: list[tuple[CData, CData]] = []
-        segment: Segment | None = None
-        step: _Step | _End | None = first
+        taken: list[Flight] = []
+        segments: list[Segment] = []
         try:
-            while isinstance(step, Future) and not step._flight.runs_python:
-                if not self._take(step._flight):
-                    break
-                taken.append(step)
-                link = step._flight.link()
-                if link is None:
-                    self._give_back(taken.pop()._flight)
-                    break
-                links.append(link)
-                after = len(self._steps) - len(taken)
-                step = self._steps[after] if after >= 0 else None
-            if len(taken) < 2:
-                taken = []
-                return None
-            last = 1 - len(taken)
-            segment = Segment(taken, links)
-            segment.parent = self
-            segment.enter()
-            del self._steps[last:]
-            taken = []
-            return segment
+            futures, links = take_links(first, self._steps, self._take, taken)
+            count = len(links)
+            if count > 1:
+                segment = Segment(futures, links)
+                segment.parent = self
+                segments.append(segment)
+                segment.enter()
+                hand_over(futures, segment)
+                # No call from here on: the steps are the segment's, and it is ours.
+                self._current = segment
+                del self._steps[1 - count :]
+            del taken[:count]  # a single one it keeps
+            del segments[:]
         finally:
-            if taken and segment is not None:
-                segment.settle(CANCELLED)  # C never polls it
-            for future in reversed(taken):
-                self._give_back(future._flight)
+            try:
+                give_up(taken, segments, self)
+            except BaseException:
+                give_up(taken, segments, self)
+                raise
 
     def _take(self, flight: Flight) -> bool:
         """Make it a step of this chain, if it is not somebody else's now."""
-        if flight.code != PENDING or flight.parent is not None or not flight.enter():
-            return False
-        flight.parent = self
-        return True
+        if flight.code == PENDING and flight.parent is None:
+            for mine in map(enter, (flight,)):
+                if mine:
+                    flight.parent = self
+                    return True
+        return False
 
     def _give_back(self, flight: Flight) -> None:
         give_back(flight, self)
