@@ -17,6 +17,7 @@ the point, and calls nothing here while nothing is outstanding.
 
 from __future__ import annotations
 
+from miniasync._ends import PENDING
 from miniasync._ffi import lib
 from miniasync._outstanding import outstanding
 
@@ -24,7 +25,9 @@ from miniasync._outstanding import outstanding
 def look_at_all() -> None:
     """Let go of what has ended."""
     for flight in outstanding.copy():
-        if flight.interest is None and flight.parent is None:
+        if flight.code != PENDING:
+            outstanding.pop(flight, None)  # an exception may have left it there
+        elif flight.interest is None and flight.parent is None:
             flight.look()
 
 
