@@ -216,23 +216,28 @@ class Driven(Flight):
             # In slices: a chain may take it, or be about to.
             seconds = min(left, SLICE_NS) / 1e9
             for mine in map(self.lock.acquire, WAIT, (seconds,)):
-                if not mine:
-                    break
-                self.holder = me
-                try:
-                    self.take_back()
-                    while self.run(shared.cdata, left) == PENDING and left:
-                        left = max(deadline - monotonic_ns(), 0)
-                        if self.left:
-                            break
-                finally:
-                    self.holder = None
+                if mine:
+                    self.holder = me
                     try:
-                        self.lock.release()
-                        self.attend()
-                    except BaseException:
-                        self.attend()
-                        raise
+                        self.take_back()
+                        left = self._run_until_a_step_ends(deadline)
+                    finally:
+                        self.holder = None
+                        try:
+                            self.lock.release()
+                            self.attend()
+                        except BaseException:
+                            self.attend()
+                            raise
             if self.code != PENDING or not left:
                 break
         return self.code
+
+    def _run_until_a_step_ends(self, deadline: int) -> int:
+        """Or until its own end, or the deadline; the time that is left until then."""
+        left = max(deadline - monotonic_ns(), 0)
+        while self.run(shared.cdata, left) == PENDING and left:
+            left = max(deadline - monotonic_ns(), 0)
+            if self.left:
+                break
+        return left

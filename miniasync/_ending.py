@@ -33,24 +33,23 @@ def finish(flight: Flight) -> None:
         root = flight.root()
         # In turns: who has it may go on with something else afterwards.
         for mine in map(root.lock.acquire, WAIT, _TURN):
-            if not mine:
-                if root.holder == me:
-                    _complete(flight, root)
-                    return
-                break
-            root.holder = me
-            try:
-                root.take_back()
-                _finish_within(flight, root)
-            finally:
-                root.holder = None
+            if mine:
+                root.holder = me
                 try:
-                    root.lock.release()
-                    root.attend()
-                except BaseException:
-                    root.attend()
-                    raise
-            if flight.slot is None:
+                    root.take_back()
+                    _finish_within(flight, root)
+                finally:
+                    root.holder = None
+                    try:
+                        root.lock.release()
+                        root.attend()
+                    except BaseException:
+                        root.attend()
+                        raise
+                if flight.slot is None:
+                    return
+            elif root.holder == me:
+                _complete(flight, root)
                 return
 
 

@@ -12,9 +12,13 @@ does can free memory under a copy.
 * The lock is taken after the flight is in `outstanding`: `fork` may find it
   taken by a thread that the child does not have, and renews it there. It stays in
   there when a chain gives it back idle, since others may be waiting for the lock.
-* A lock is taken in the head of a loop (`TRY`) or a with, and given back in the
-  body of a finally: so no exception of a signal handler leaves it taken. The same
-  exception may come instead of a call of `attend`, which is repeated then.
+* A lock is taken in the head of a loop (`TRY`, `enter`), and given back in the body of
+  a finally: so no exception of a signal handler leaves it taken. The same exception
+  may come instead of a call of `attend`, which is repeated then. Python 3.10 looks at
+  signals after a jump, too, which an `if` is that does not hold: so what is done with
+  the lock follows an `if` that it was taken, not a `break` if it was not. Python 3.13
+  has the jump back at the end of a loop outside the try that the loop is in, if an
+  `if` is the last in it: so such loops are in functions that the try calls.
 * What waits, waits in C, interrupted by signals and in the main thread by the
   clock: signal handlers run between two calls. Whatever they raise, the flight
   stays outstanding.
@@ -53,7 +57,7 @@ from miniasync import _ffi, _outstanding
 from miniasync._ends import CANCELLED, PENDING, error_of
 from miniasync._ffi import NULL
 from miniasync._interest import attend
-from miniasync._locks import SLICE_NS, TRY, WAIT, refuse
+from miniasync._locks import SLICE_NS, TRY, WAIT, enter, refuse
 from miniasync._outstanding import outstanding
 from miniasync._waiters import shared
 
@@ -183,20 +187,22 @@ class Flight:
             self.root().poll(starts)
             if not starts or self.parent is not None:
                 return self.code
-        if self.code == PENDING and (self.enter() or (starts and self._enter_late())):
-            try:
-                if not starts and self.slot is None:
-                    return self.code
-                if self.run(NULL, 0) == PENDING and _outstanding.exiting:
-                    self.run_to_end()
-            finally:
-                self.holder = None
-                try:
-                    self.lock.release()
-                    self.attend()
-                except BaseException:
-                    self.attend()
-                    raise
+        if self.code == PENDING:
+            for mine in map(_enter_to_poll, (self,), (starts,)):
+                if mine:
+                    try:
+                        if not starts and self.slot is None:
+                            return self.code
+                        if self.run(NULL, 0) == PENDING and _outstanding.exiting:
+                            self.run_to_end()
+                    finally:
+                        self.holder = None
+                        try:
+                            self.lock.release()
+                            self.attend()
+                        except BaseException:
+                            self.attend()
+                            raise
         return self.code
 
     def look(self) -> int:
@@ -212,25 +218,24 @@ class Flight:
             if self.parent is None:
                 outstanding[self] = None
                 for mine in map(self.lock.acquire, TRY):
-                    if not mine:
-                        break
-                    self.holder = me
-                    try:
-                        if self.interest is not None:
-                            self.take_back()
-                        # Most operations need no more than this.
-                        if self.run(shared.cdata, SLICE_NS) == PENDING:
-                            self.run_to_end()
-                        return self.code
-                    finally:
-                        self.holder = None
+                    if mine:
+                        self.holder = me
                         try:
-                            self.lock.release()
                             if self.interest is not None:
-                                attend(self)
-                        except BaseException:
-                            self.attend()
-                            raise
+                                self.take_back()
+                            # Most operations need no more than this.
+                            if self.run(shared.cdata, SLICE_NS) == PENDING:
+                                self.run_to_end()
+                            return self.code
+                        finally:
+                            self.holder = None
+                            try:
+                                self.lock.release()
+                                if self.interest is not None:
+                                    attend(self)
+                            except BaseException:
+                                self.attend()
+                                raise
             self._wait_for_others(me, None)
             if self.code != PENDING:
                 return self.code
@@ -242,19 +247,34 @@ class Flight:
             if self.parent is None:
                 outstanding[self] = None
                 for mine in map(self.lock.acquire, TRY):
-                    if not mine:
-                        break
-                    self.holder = me
+                    if mine:
+                        self.holder = me
+                        try:
+                            if self.interest is not None:
+                                self.take_back()
+                            return self._run_until(deadline)
+                        finally:
+                            self.holder = None
+                            try:
+                                self.lock.release()
+                                self.attend()
+                            except BaseException:
+                                self.attend()
+                                raise
+            self._wait_for_others(me, deadline)
+            if self.code != PENDING or monotonic_ns() >= deadline:
+                return self.poll()
+
+    def cancel(self) -> bool:
+        """End it unless it has been started. Did it end that way?"""
+        if self.code == PENDING and self.slot is None:
+            for mine in map(enter, (self,)):
+                if mine:
                     try:
-                        if self.interest is not None:
-                            self.take_back()
-                        while True:
-                            left = max(deadline - monotonic_ns(), 0)
-                            self.run(shared.cdata, min(left, SLICE_NS))
-                            if left == 0 and _outstanding.exiting:
-                                self.run_to_end()
-                            if self.code != PENDING or left == 0:
-                                return self.code
+                        if self.code != PENDING:
+                            self.settle(self.code)
+                        elif self.slot is None:
+                            self.settle(CANCELLED)
                     finally:
                         self.holder = None
                         try:
@@ -263,24 +283,6 @@ class Flight:
                         except BaseException:
                             self.attend()
                             raise
-            self._wait_for_others(me, deadline)
-            if self.code != PENDING or monotonic_ns() >= deadline:
-                return self.poll()
-
-    def cancel(self) -> bool:
-        """End it unless it has been started. Did it end that way?"""
-        if self.code == PENDING and self.slot is None and self.enter():
-            try:
-                if self.code != PENDING or self.slot is None:
-                    self.settle(CANCELLED if self.code == PENDING else self.code)
-            finally:
-                self.holder = None
-                try:
-                    self.lock.release()
-                    self.attend()
-                except BaseException:
-                    self.attend()
-                    raise
         return self.code == CANCELLED
 
     def enter(self) -> bool:
@@ -353,6 +355,16 @@ class Flight:
             pass
         return self.code
 
+    def _run_until(self, deadline: int) -> int:
+        """Start it or go on until its end or the deadline. The lock is held."""
+        while True:
+            left = max(deadline - monotonic_ns(), 0)
+            self.run(shared.cdata, min(left, SLICE_NS))
+            if left == 0 and _outstanding.exiting:
+                self.run_to_end()
+            if self.code != PENDING or left == 0:
+                return self.code
+
     def _wait_for_others(self, me: int, deadline: int | None) -> None:
         """Wait for the chain that has it; or for its lock, and not for long."""
         left = None if deadline is None else max(deadline - monotonic_ns(), 0)
@@ -376,21 +388,27 @@ class Flight:
                 finally:
                     self.attend()
 
-    def _enter_late(self) -> bool:
-        """Take the lock after who has it, unless that one starts it."""
-        me = get_ident()
-        while (
-            self.code == PENDING
-            and self.slot is None
-            and self.parent is None
-            and self.holder != me
-        ):
-            self._wait_for_lock(SLICE_NS)
-            if self.enter():
-                return True
-        return False
-
     def _leave_outstanding_if_settled(self) -> None:
         # Who has the lock may have ended it, and taken it out before we put it in.
         if self.code != PENDING:
             outstanding.pop(self, None)
+
+
+def _enter_to_poll(flight: Flight, starts: bool) -> bool:
+    """Take its lock; to start it, also after who has it, unless that one starts it."""
+    for mine in map(enter, (flight,)):
+        if mine:
+            return True
+    me = get_ident()
+    while (
+        starts
+        and flight.code == PENDING
+        and flight.slot is None
+        and flight.parent is None
+        and flight.holder != me
+    ):
+        flight._wait_for_lock(SLICE_NS)
+        for mine in map(enter, (flight,)):
+            if mine:
+                return True
+    return False

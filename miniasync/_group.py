@@ -25,10 +25,10 @@ from miniasync import _ffi
 from miniasync._ending import finish_all_if_exiting
 from miniasync._ends import PENDING
 from miniasync._interest import attend_all
-from miniasync._locks import SLICE_NS, WAIT, refuse
+from miniasync._locks import SLICE_NS, WAIT, enter, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from miniasync._flight import Flight
     from miniasync._waiters import Waiter
@@ -76,21 +76,11 @@ def _wait_once(
     me = get_ident()
     roots = dict.fromkeys([flight.root() for flight in flights])
     for flight in roots:
-        if flight.runs_python and flight.enter():
-            try:
-                flight.advance()
-            finally:
-                flight.holder = None
-                try:
-                    flight.lock.release()
-                    flight.attend()
-                except BaseException:
-                    flight.attend()
-                    raise
+        if flight.runs_python:
+            _advance(flight)
     # Again: a chain that has just begun has taken some for its steps.
     roots = dict.fromkeys([flight.root() for flight in flights])
     ours: list[Flight] = []
-    theirs: list[Flight] = []
     # All, before anybody is told anything; and in one step.
     releases = chain(
         map(setattr, ours, repeat("holder"), repeat(None)),
@@ -98,43 +88,13 @@ def _wait_once(
     )
     to_tell = iter(ours)
     try:
-        for flight in roots:
-            if flight.enter():
-                ours.append(flight)
-                continue
-            theirs.append(flight)
-            if flight.parent is None and flight.holder == me:
-                refuse()
+        # Each in one step with the taking.
+        ours.extend(filter(enter, roots))
+        theirs = _without(roots, ours)
+        if any(flight.parent is None and flight.holder == me for flight in theirs):
+            refuse()
         longest = SHARED_NS if theirs else SLICE_NS
-        polled: list[Flight] = []
-        leaves: list[_ffi.CData] = []
-        for flight in ours:
-            leaf = flight.peek()
-            if leaf is not None:
-                polled.append(flight)
-                leaves.append(leaf)
-            if flight.code != PENDING:
-                longest = 0  # that may be enough
-            elif flight.due is not None:
-                missing = 1
-                longest = min(longest, max(flight.due - monotonic_ns(), 0))
-        memory = [flight.slot for flight in ours]  # a handler may end some
-        if leaves:
-            futures = _ffi.future_array(leaves)
-            wanted = min(missing, len(leaves))
-            timeout_ns = _left(deadline, longest)
-            # Signal handlers run before the next turn.
-            while not _ffi.wait(waiter.cdata, futures, len(leaves), wanted, timeout_ns):
-                timeout_ns = _left(deadline, longest)
-                if longest != SLICE_NS or timeout_ns == 0:
-                    break
-                if any(flight.code != PENDING for flight in polled):
-                    break  # by a handler that closed a mover, or forked
-            memory.clear()
-            for flight in polled:
-                flight.peek()
-        elif not theirs:
-            sleep(_left(deadline, longest) / 1e9)
+        _wait_with_locks(ours, missing, longest, deadline, waiter)
     finally:
         try:
             list(releases)
@@ -147,8 +107,74 @@ def _wait_once(
         seconds = _left(deadline, SHARED_NS) / 1e9
         for mine in map(theirs[0].lock.acquire, WAIT, (seconds,)):
             if mine:
-                theirs[0].lock.release()
-                theirs[0].attend()
+                try:
+                    theirs[0].lock.release()
+                    theirs[0].attend()
+                except BaseException:
+                    theirs[0].attend()
+                    raise
+
+
+def _advance(flight: Flight) -> None:
+    """Let it run Python code, if it is nobody else's now."""
+    for mine in map(enter, (flight,)):
+        if mine:
+            try:
+                flight.advance()
+            finally:
+                flight.holder = None
+                try:
+                    flight.lock.release()
+                    flight.attend()
+                except BaseException:
+                    flight.attend()
+                    raise
+
+
+def _without(flights: Collection[Flight], some: Iterable[Flight]) -> list[Flight]:
+    out = set(some)
+    if len(out) == len(flights):
+        return []
+    return [flight for flight in flights if flight not in out]
+
+
+def _wait_with_locks(
+    flights: list[Flight],
+    missing: int,
+    longest: int,
+    deadline: int | None,
+    waiter: Waiter,
+) -> None:
+    """Wait until one has ended, or as many as are missing, or for so long."""
+    polled: list[Flight] = []
+    leaves: list[_ffi.CData] = []
+    for flight in flights:
+        leaf = flight.peek()
+        if leaf is not None:
+            polled.append(flight)
+            leaves.append(leaf)
+        if flight.code != PENDING:
+            longest = 0  # that may be enough
+        elif flight.due is not None:
+            missing = 1
+            longest = min(longest, max(flight.due - monotonic_ns(), 0))
+    memory = [flight.slot for flight in flights]  # a handler may end some
+    if leaves:
+        futures = _ffi.future_array(leaves)
+        wanted = min(missing, len(leaves))
+        timeout_ns = _left(deadline, longest)
+        # Signal handlers run before the next turn.
+        while not _ffi.wait(waiter.cdata, futures, len(leaves), wanted, timeout_ns):
+            timeout_ns = _left(deadline, longest)
+            if longest != SLICE_NS or timeout_ns == 0:
+                break
+            if any(flight.code != PENDING for flight in polled):
+                break  # by a handler that closed a mover, or forked
+        memory.clear()
+        for flight in polled:
+            flight.peek()
+    elif flights:
+        sleep(_left(deadline, longest) / 1e9)
 
 
 def _left(deadline: int | None, most: int) -> int:

@@ -46,22 +46,22 @@ class SmallMove(Move):
         if self.slot is None:
             me = get_ident()
             for mine in map(self.lock.acquire, TRY):
-                if not mine:
-                    self._give_up_if_left_behind()
-                    break
-                self.holder = me
-                try:
-                    if self.code == PENDING and self.slot is None:
-                        self._carry()
-                finally:
-                    self.holder = None
+                if mine:
+                    self.holder = me
                     try:
-                        self.lock.release()
-                        if self.interest is not None:
-                            attend(self)
-                    except BaseException:
-                        self.attend()
-                        raise
+                        if self.code == PENDING and self.slot is None:
+                            self._carry()
+                    finally:
+                        self.holder = None
+                        try:
+                            self.lock.release()
+                            if self.interest is not None:
+                                attend(self)
+                        except BaseException:
+                            self.attend()
+                            raise
+                else:
+                    self._give_up_if_left_behind()
             if self.code != PENDING:
                 return self.code
         return Move.wait(self)
@@ -73,8 +73,9 @@ class SmallMove(Move):
 
     def enter(self) -> bool:
         """Take the lock, if it is free, and the flight from who watches it."""
-        if Move.enter(self):
-            return True
+        for mine in map(Move.enter, (self,)):
+            if mine:
+                return True
         self._give_up_if_left_behind()
         return False
 

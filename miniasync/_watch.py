@@ -110,26 +110,25 @@ class Watch:
         """
         me = get_ident()
         for mine in map(flight.lock.acquire, TRY):
-            if not mine:
-                break
-            flight.holder = me
-            try:
-                interest = flight.interest
-                if (
-                    flight.code == PENDING
-                    and interest is not None
-                    # It may have become idle meanwhile; callbacks start nothing.
-                    and (flight.slot is not None or interest.is_awaited)
-                ):
-                    watch = interest.watch
-                    if watch is not None and (watch is not self or interest.woken):
-                        watch.remove(flight)
-                    if interest.watch is None:
-                        self._add(flight)
-            finally:
-                flight.holder = None
-                flight.lock.release()
-            return True
+            if mine:
+                flight.holder = me
+                try:
+                    interest = flight.interest
+                    if (
+                        flight.code == PENDING
+                        and interest is not None
+                        # It may have become idle meanwhile; callbacks start nothing.
+                        and (flight.slot is not None or interest.is_awaited)
+                    ):
+                        watch = interest.watch
+                        if watch is not None and (watch is not self or interest.woken):
+                            watch.remove(flight)
+                        if interest.watch is None:
+                            self._add(flight)
+                finally:
+                    flight.holder = None
+                    flight.lock.release()
+                return True
         return False  # who has it attends to it afterwards
 
     def remove(self, flight: Flight) -> None:
