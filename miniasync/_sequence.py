@@ -283,34 +283,40 @@ class Chain(Driven):
         interest = inner.interest
         if interest is not None and isinstance(interest.owner, ref):
             interest.owner = interest.owner()  # from the start on it is kept
-        if not inner.enter():
-            return False
-        # A signal handler finds all of this done, or nothing: there is no call.
-        inner.parent = self
+        is_held = ref(self._steps[at])
+        taken = False
+        for taken in map(enter, (inner,)):
+            if taken:
+                try:
+                    self._merge(inner, end, at)
+                except BaseException:
+                    if inner.parent is None:
+                        self._give_back(inner)
+                    raise
+        if taken and is_held() is None and not inner._asked and self._steps[at] is end:
+            del self._steps[at]
+        return taken
+
+    def _merge(self, inner: Chain, end: _End, at: int) -> None:
         steps, own, current = self._steps, self._own, inner._current
-        future = steps[at]
-        steps[at:] = [end, *inner._steps]
-        if own and own[-1] is inner:
-            own[-1:] = inner._own
-        else:
-            own += inner._own
-        if current is not None and current.parent is inner:
-            current.parent = self
+        future = steps[at]  # until all is done
+        merged = [end, *inner._steps]
+        of_user = [*(own[:-1] if own and own[-1] is inner else own), *inner._own]
+        has_it = current is not None and current.parent is inner
+        moved = current if current is not None and has_it else inner
+        slot = True if inner.slot is None else inner.slot
+        # A signal handler finds all of this done, or nothing: no call, and no jump.
+        inner.parent = moved.parent = self
+        steps[at:] = merged
+        self._own = of_user
         self._current, self._future = current, inner._future
         self.value = inner.value
-        if inner._asked or inner._asked_within:
-            self._asked_within = True
-        if inner.slot is None:
-            inner.slot = True
+        self._asked_within |= inner._asked | inner._asked_within
+        inner.slot = slot
         inner._steps, inner._own = [], []
         self._is_deep = True
         inner._current = inner._future = inner.value = None
-        # So far.
-        is_held = ref(future)
         del future
-        if is_held() is None and not inner._asked and steps[at] is end:
-            del steps[at]
-        return True
 
     def _go_past(self, inner: Chain) -> None:
         """End a chain that was taken in, after its last step."""
