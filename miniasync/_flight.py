@@ -57,7 +57,7 @@ from miniasync import _ffi, _outstanding
 from miniasync._ends import CANCELLED, PENDING, error_of
 from miniasync._ffi import NULL
 from miniasync._interest import attend
-from miniasync._locks import SLICE_NS, TRY, WAIT, enter, refuse
+from miniasync._locks import SLICE_NS, TRY, enter, enter_to_poll, refuse, wait_for_lock
 from miniasync._outstanding import outstanding
 from miniasync._waiters import shared
 
@@ -188,7 +188,7 @@ class Flight:
             if not starts or self.parent is not None:
                 return self.code
         if self.code == PENDING:
-            for mine in map(_enter_to_poll, (self,), (starts,)):
+            for mine in map(enter_to_poll, (self,), (starts,)):
                 if mine:
                     try:
                         if not starts and self.slot is None:
@@ -377,38 +377,10 @@ class Flight:
         elif self.holder == me:
             refuse()
         else:
-            self._wait_for_lock(SLICE_NS if left is None else min(left, SLICE_NS))
+            wait_for_lock(self, SLICE_NS if left is None else min(left, SLICE_NS))
         self._leave_outstanding_if_settled()
-
-    def _wait_for_lock(self, timeout_ns: int) -> None:
-        for mine in map(self.lock.acquire, WAIT, (timeout_ns / 1e9,)):
-            if mine:
-                try:
-                    self.lock.release()
-                finally:
-                    self.attend()
 
     def _leave_outstanding_if_settled(self) -> None:
         # Who has the lock may have ended it, and taken it out before we put it in.
         if self.code != PENDING:
             outstanding.pop(self, None)
-
-
-def _enter_to_poll(flight: Flight, starts: bool) -> bool:
-    """Take its lock; to start it, also after who has it, unless that one starts it."""
-    for mine in map(enter, (flight,)):
-        if mine:
-            return True
-    me = get_ident()
-    while (
-        starts
-        and flight.code == PENDING
-        and flight.slot is None
-        and flight.parent is None
-        and flight.holder != me
-    ):
-        flight._wait_for_lock(SLICE_NS)
-        for mine in map(enter, (flight,)):
-            if mine:
-                return True
-    return False

@@ -25,7 +25,7 @@ from miniasync import _ffi
 from miniasync._ending import finish_all_if_exiting
 from miniasync._ends import PENDING
 from miniasync._interest import attend_all
-from miniasync._locks import SLICE_NS, WAIT, enter, refuse
+from miniasync._locks import SLICE_NS, enter, refuse, wait_for_lock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -104,15 +104,7 @@ def _wait_once(
             raise
     if not ours and theirs:
         # Its holder lets go when it has ended.
-        seconds = _left(deadline, SHARED_NS) / 1e9
-        for mine in map(theirs[0].lock.acquire, WAIT, (seconds,)):
-            if mine:
-                try:
-                    theirs[0].lock.release()
-                    theirs[0].attend()
-                except BaseException:
-                    theirs[0].attend()
-                    raise
+        wait_for_lock(theirs[0], _left(deadline, SHARED_NS))
 
 
 def _advance(flight: Flight) -> None:

@@ -31,6 +31,7 @@ from weakref import ref
 
 from miniasync._daemon import daemon
 from miniasync._ends import PENDING
+from miniasync._locks import enter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,12 +161,16 @@ def unlisten(flight: Flight, listener: Callable[[], None]) -> None:
     if interest is not None:
         with suppress(ValueError):
             interest.listeners.remove(listener)
-    if flight.code == PENDING and flight.runs_python and flight.enter():
-        try:
-            flight.holder = None
-        finally:
-            flight.lock.release()
-            attend(flight)
+    if flight.code == PENDING and flight.runs_python:
+        for mine in map(enter, (flight,)):
+            if mine:
+                flight.holder = None
+                try:
+                    flight.lock.release()
+                    attend(flight)
+                except BaseException:
+                    attend(flight)
+                    raise
 
 
 def attend(flight: Flight) -> None:

@@ -3,8 +3,14 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from operator import methodcaller
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+from miniasync._ends import PENDING
+
+if TYPE_CHECKING:
+    from miniasync._flight import Flight
 
 # The longest sleep between two looks at signals.
 SLICE_NS = 50_000_000
@@ -24,3 +30,35 @@ def refuse() -> NoReturn:
         "this thread is at this future already: what interrupts it, such as a signal"
         " handler, and what it runs, such as a step, cannot wait for it"
     )
+
+
+def wait_for_lock(flight: Flight, timeout_ns: int) -> None:
+    """Wait until nobody has its lock, or for so long."""
+    for mine in map(flight.lock.acquire, WAIT, (timeout_ns / 1e9,)):
+        if mine:
+            try:
+                flight.lock.release()
+                flight.attend()
+            except BaseException:
+                flight.attend()
+                raise
+
+
+def enter_to_poll(flight: Flight, starts: bool) -> bool:
+    """Take its lock; to start it, also after who has it, unless that one starts it."""
+    for mine in map(enter, (flight,)):
+        if mine:
+            return True
+    me = get_ident()
+    while (
+        starts
+        and flight.code == PENDING
+        and flight.slot is None
+        and flight.parent is None
+        and flight.holder != me
+    ):
+        wait_for_lock(flight, SLICE_NS)
+        for mine in map(enter, (flight,)):
+            if mine:
+                return True
+    return False
