@@ -172,9 +172,7 @@ def test_a_descriptor_goes_with_its_loop(run: Run, gate: Gate) -> None:
     not os.path.isdir("/proc/self/fd"), reason="the system does not list descriptors"
 )
 @pytest.mark.parametrize("name", ["asyncio", "trio"])
-def test_a_descriptor_goes_without_the_garbage_collector(
-    name: str, gate: Gate
-) -> None:
+def test_a_descriptor_goes_without_the_garbage_collector(name: str, gate: Gate) -> None:
     """Also where the future that was awaited lives on."""
     kept: list[Future[bytearray]] = []
 
