@@ -75,7 +75,7 @@ class Interrupt:
         elif event != "opcode" or self._code_of(frame)[frame.f_lasti] not in _LOOK:
             return self._trace
         self.left -= 1
-        if self.left < 0:
+        if self.left == -1:
             sys.settrace(None)
             # In the head of a loop: after that, nothing here looks at signals.
             for _ in map(interrupt_main, (SIGNAL,)):

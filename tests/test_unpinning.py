@@ -168,19 +168,25 @@ class Meddler:
     """Has another thread do something at the n-th instruction of the package."""
 
     def __init__(self, n: int, act: Callable[[], object]) -> None:
-        self.act = act
+        self.thread = threading.Thread(target=act)
         self.left = n
+
+    def join(self) -> None:
+        """Wait for the other thread."""
+        if self.left < 0:
+            self.thread.join()
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(FOLDER):
             return None
         frame.f_trace_opcodes = True
         self.left -= 1
-        if self.left < 0:
+        if self.left == -1:
             sys.settrace(None)
-            thread = threading.Thread(target=self.act)
-            thread.start()
-            thread.join()
+            self.thread.start()
+            # It ends; or it waits for the lock, which it will not get before this
+            # goes on.
+            self.thread.join(0.002)
             return None
         return self
 
@@ -208,6 +214,7 @@ def test_who_comes_too_late_leaves_nothing(
                 pass
             finally:
                 sys.settrace(before)
+                meddler.join()
             assert future.done()
             assert not outstanding
             assert free(dst)
@@ -233,6 +240,7 @@ def test_a_future_that_two_tell_of_lives_until_it_was_called_with() -> None:
             interest.tell()
         finally:
             sys.settrace(before)
+            meddler.join()
         assert len(called) == 1
         assert interest.owner is None
         if meddler.left >= 0:
