@@ -96,14 +96,19 @@ def leaves_nothing(
 
     after(turns // 4)
     before = after(turns // 4)
-    now = after(turns)
-    assert now.files <= before.files
-    deadline = time.monotonic() + PATIENCE_S
-    while now.threads > before.threads:  # it takes some time to end
-        assert time.monotonic() < deadline
-        now = left()
-    # Less than the smallest thing each turn, and what comes and goes by itself.
-    assert now.blocks - before.blocks < turns / 4 + 100
+    for tries in range(3):
+        now = after(turns)
+        assert now.files <= before.files
+        deadline = time.monotonic() + PATIENCE_S
+        while now.threads > before.threads:  # it takes some time to end
+            assert time.monotonic() < deadline
+            now = left()
+        # Less than the smallest thing each turn, and what comes and goes by itself.
+        # More of that comes and goes now and then; what leaks does so every time.
+        if now.blocks - before.blocks < turns / 4 + 100:
+            break
+        assert tries < 2
+        before = now
     assert now.malloced - before.malloced < 8 * turns + slack
 
 
