@@ -50,6 +50,7 @@ from __future__ import annotations
 
 import threading
 from _thread import allocate_lock, get_ident
+from itertools import repeat
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,14 @@ from miniasync import _ffi, _outstanding
 from miniasync._ends import CANCELLED, PENDING, error_of
 from miniasync._ffi import NULL
 from miniasync._interest import attend
-from miniasync._locks import SLICE_NS, TRY, enter, enter_to_poll, refuse, wait_for_lock
+from miniasync._locks import (
+    SLICE_NS,
+    TRY,
+    enter,
+    refuse,
+    wait_for_lock,
+    wait_for_starter,
+)
 from miniasync._outstanding import outstanding
 from miniasync._waiters import shared
 
@@ -188,13 +196,14 @@ class Flight:
             if not starts or self.parent is not None:
                 return self.code
         if self.code == PENDING:
-            for mine in map(enter_to_poll, (self,), (starts,)):
+            for mine in map(enter, repeat(self)):
                 if mine:
                     try:
                         if not starts and self.slot is None:
                             return self.code
                         if self.run(NULL, 0) == PENDING and _outstanding.exiting:
                             self.run_to_end()
+                        return self.code
                     finally:
                         self.holder = None
                         try:
@@ -203,6 +212,8 @@ class Flight:
                         except BaseException:
                             self.attend()
                             raise
+                elif not starts or not wait_for_starter(self):
+                    break
         return self.code
 
     def look(self) -> int:

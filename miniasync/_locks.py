@@ -44,21 +44,14 @@ def wait_for_lock(flight: Flight, timeout_ns: int) -> None:
                 raise
 
 
-def enter_to_poll(flight: Flight, starts: bool) -> bool:
-    """Take its lock; to start it, also after who has it, unless that one starts it."""
-    for mine in map(enter, (flight,)):
-        if mine:
-            return True
-    me = get_ident()
-    while (
-        starts
-        and flight.code == PENDING
-        and flight.slot is None
-        and flight.parent is None
-        and flight.holder != me
+def wait_for_starter(flight: Flight) -> bool:
+    """Wait for who has its lock and may be about to start it; is there such a one?"""
+    if (
+        flight.code != PENDING
+        or flight.slot is not None
+        or flight.parent is not None
+        or flight.holder == get_ident()
     ):
-        wait_for_lock(flight, SLICE_NS)
-        for mine in map(enter, (flight,)):
-            if mine:
-                return True
-    return False
+        return False
+    wait_for_lock(flight, SLICE_NS)
+    return True

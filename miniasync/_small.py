@@ -71,13 +71,10 @@ class SmallMove(Move):
         self._give_up_if_left_behind()
         return self.code if self.code != PENDING else Move.wait_until(self, deadline)
 
-    def enter(self) -> bool:
-        """Take the lock, if it is free, and the flight from who watches it."""
-        for mine in map(Move.enter, (self,)):
-            if mine:
-                return True
+    def _leave_outstanding_if_settled(self) -> None:
+        # Who could not get the lock does it.
         self._give_up_if_left_behind()
-        return False
+        Move._leave_outstanding_if_settled(self)
 
     def _give_up_if_left_behind(self) -> None:
         # Whoever carried it may have stayed in the parent process: it was not in
