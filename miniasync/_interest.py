@@ -14,8 +14,10 @@ before the code is looked at, and the code is written before the list is emptied
 
 Python code of the user's that nobody calls himself has context variables all the
 same: a callback those of who added it, steps and functions of chains those of who
-was first to await them. Such a context is a copy, which nobody else enters: a
-callback is told once, and a flight advanced by who has its lock.
+was first to have a watch see to them, which is who started or awaits them. (Awaiting
+comes too late: it starts the flight first, and the thread may be quick.) Such a
+context is a copy, which nobody else enters: a callback is told once, and a flight
+advanced by who has its lock.
 """
 
 from __future__ import annotations
@@ -149,8 +151,6 @@ def listen(
             interest.home = home
     if home is None:
         listener = partial(copy_context().run, listener)
-    elif flight.runs_python and interest.context is None:
-        interest.context = copy_context()
     interest.listeners.append(listener)
     attend(flight)
 
@@ -234,6 +234,8 @@ def _attend(flight: Flight) -> None:
             return
         if interest.watch is home and not interest.woken:
             return
+        if interest.context is None and flight.runs_python:
+            interest.context = copy_context()
         if not home.attend(flight):
             return
 

@@ -101,24 +101,43 @@ def test_callbacks_see_who_added_them(run: Run, gate: Gate) -> None:
     assert name.get() == "nobody's"
 
 
-def test_functions_on_the_packages_thread_see_nobodys(gate: Gate) -> None:
+def test_functions_on_the_packages_thread_see_who_started_them(gate: Gate) -> None:
     def look(_: object) -> object:
         found = name.get()
         name.set("a function's")
         return found
 
-    name.set("the caller's")
-    futures = [
-        chain(gate.mover.memcpy(bytearray(5), b"12345"), look).start() for _ in range(3)
-    ]
+    futures: list[Future[object]] = []
+    for own in ("a", "b", "c"):
+        name.set(own)
+        futures.append(chain(gate.mover.memcpy(bytearray(5), b"12345"), look).start())
+    name.set("nobody's")
     called = threading.Semaphore(0)
     for future in futures:
         future.add_done_callback(lambda _: called.release())
     gate.open()
     for _ in futures:
         assert called.acquire(timeout=30)
-    assert [future.result() for future in futures] == ["nobody's"] * 3
-    name.set("nobody's")
+    assert [future.result() for future in futures] == ["a", "b", "c"]
+
+
+def test_the_packages_thread_is_quicker_than_who_awaits(gate: Gate) -> None:
+    """It calls the function between the start and the sleep."""
+    called = threading.Event()
+
+    def look(_: object) -> object:
+        called.set()
+        return name.get()
+
+    async def main() -> None:
+        name.set("the task's")
+        future = chain(gate.mover.memcpy(bytearray(5), b"12345"), look)
+        future.poll()
+        gate.open()
+        assert called.wait(30)
+        assert await future == "the task's"
+
+    asyncio.run(main())
 
 
 class Thing:
