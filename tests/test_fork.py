@@ -401,6 +401,7 @@ def outcome(future):
 """
 
 
+@pytest.mark.not_upstream  # whose threads end at a fork
 def test_while_a_chain_begins_in_another_thread(fork: Fork) -> None:
     fork(
         AT_EACH_PLACE
@@ -436,6 +437,7 @@ def test_while_a_chain_begins_in_another_thread(fork: Fork) -> None:
     )
 
 
+@pytest.mark.not_upstream  # likewise
 @pytest.mark.parametrize("ask", ["result()", "result(timeout=30)", "start().result()"])
 def test_in_a_signal_handler_before_a_lock_is_taken(fork: Fork, ask: str) -> None:
     # One that interrupts the call of map, when it already has the lock's method.
