@@ -12,8 +12,10 @@ if(NOT CMAKE_C_COMPILER)
 endif()
 enable_language(C)
 
+# Not for a project that adds this one: it has its own to decide.
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
-if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)
+if(NOT CMAKE_BUILD_TYPE AND NOT multi_config
+    AND CMAKE_SOURCE_DIR STREQUAL PROJECT_SOURCE_DIR)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Kind of build" FORCE)
 endif()
 
@@ -32,7 +34,10 @@ endif()
 # ma_set_compile_options(target)
 function(ma_set_compile_options target)
   set_target_properties(${target} PROPERTIES
-    C_STANDARD 11 C_STANDARD_REQUIRED ON)
+    C_STANDARD 11 C_STANDARD_REQUIRED ON
+    # Whatever a project that adds this one wants for itself: POSIX functions are
+    # used, and files have static functions of the same names.
+    C_EXTENSIONS ON UNITY_BUILD OFF)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wshadow
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
