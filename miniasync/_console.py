@@ -22,7 +22,7 @@ _BAR_WIDTH = 30
 _REDRAW_S = 0.1
 
 
-def _fancy(stream: TextIO) -> Any:
+def _fancy(stream: TextIO | None) -> Any:
     """Rich's console for this stream, or None for plain text."""
     if not _is_terminal(stream):
         return None
@@ -35,8 +35,9 @@ def _fancy(stream: TextIO) -> Any:
     return Console(file=stream)
 
 
-def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+def _is_terminal(stream: TextIO | None) -> bool:
+    # None: closed by who started the program.
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def print_table(
@@ -52,7 +53,8 @@ def print_table(
             numbers and stand right.
     """
     console = _fancy(sys.stdout)
-    if console is None:
+    # Rich would leave the last columns out, and ours is as wide as need be.
+    if console is None or _width(columns, rows) > console.width:
         print(_plain_table(title, columns, rows, labels))
         return
     from rich.table import Table  # type: ignore[import-not-found,unused-ignore]
@@ -65,6 +67,12 @@ def print_table(
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How wide a table with borders is."""
+    cells = zip(columns, *rows, strict=True)
+    return 1 + sum(max(map(len, column)) + 3 for column in cells)
 
 
 def _plain_table(

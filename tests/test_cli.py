@@ -285,6 +285,35 @@ def test_a_terminal_gets_richs_table() -> None:
     assert "\x1b[" in on_terminal(BAR)
 
 
+def test_a_terminal_too_narrow_for_richs_table_shows_all_of_it() -> None:
+    pytest.importorskip("rich")
+    table = """
+from miniasync import _console
+row = ["work " * 12, "1.5 us", "<= 2", "ok", "peer 3"]
+_console.print_table("title", ["a", "b", "c", "d", "e"], [row])
+"""
+    shown = on_terminal(table)
+    assert "\x1b" not in shown
+    for word in ("1.5 us", "<= 2", "ok", "peer 3"):
+        assert word in shown
+    assert "\x1b[" in on_terminal(table, COLUMNS="100")
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_stream_is_no_hindrance(tmp_path: Path, closed: int) -> None:
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    src.write_bytes(b"12345")
+    command = [sys.executable, "-Im", "miniasync", "copy", str(src), str(dst)]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *command],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert dst.read_bytes() == b"12345"
+
+
 def test_last_words_leave_the_bar_alone(capsys: Capture, monkeypatch: Patch) -> None:
     assert _console.last_words("over\n") == "over\n"
     monkeypatch.setattr(_console, "_is_terminal", lambda stream: True)
