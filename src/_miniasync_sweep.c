@@ -97,14 +97,17 @@ static PyObject *
 before_collection(PyObject *module, PyObject *args)
 {
 	PyObject *outstanding;
-	bool is_idle;
+	bool is_any;
 
 	if (!is_thorough(args))
 		return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+	/* Near the interpreter's end, the module is emptied. */
 	outstanding = PyObject_GetAttrString(module, "outstanding");
-	is_idle = outstanding != NULL && PyDict_Size(outstanding) == 0;
+	is_any = outstanding != NULL && PyDict_Check(outstanding) &&
+		PyDict_Size(outstanding) != 0;
 	Py_XDECREF(outstanding);
-	if (!is_idle) {
+	PyErr_Clear();
+	if (is_any) {
 		PyObject *answer =
 			PyObject_CallMethod(module, "look_at_all", NULL);
 
