@@ -82,13 +82,12 @@ in_turns(void)
 		if (ended[i] != &large)
 			CHECK(ended[i] == &fills[next++]);
 	for (int i = 0; i < SMALL; i++) {
-		CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&fills[i]), NULL),
-			FUTURE_STATE_COMPLETE);
+		/* Its waker may not have returned. */
+		poll_out(FUTURE_AS_RUNNABLE(&fills[i]));
 		CHECK(bytes[(size_t)i * MIB] == i + 1);
 		CHECK(bytes[(size_t)i * MIB + MIB - 1] == i + 1);
 	}
-	CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&large), NULL),
-		FUTURE_STATE_COMPLETE);
+	poll_out(FUTURE_AS_RUNNABLE(&large));
 	CHECK(memory[0] == 7 && memory[32 * MIB - 1] == 7);
 	copy_await(&copy, &by);
 	copy_check(&copy);
