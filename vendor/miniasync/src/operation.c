@@ -111,6 +111,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "backoff.h"
 #include "clock.h"
 
 /* How long the executor rests before it calls again: 4 us ... 1 s. */
@@ -198,8 +199,6 @@ ma__op_start(struct ma__op *op, struct future_notifier *n,
 static unsigned
 lock(struct ma__op *op)
 {
-	const struct timespec nap = {.tv_sec = 0, .tv_nsec = 50 * MA__US};
-
 	for (unsigned tries = 0;; tries++) {
 		const unsigned state =
 			atomic_load_explicit(&op->state, memory_order_acquire);
@@ -208,13 +207,7 @@ lock(struct ma__op *op)
 			(state != MA__OP_LOCKED &&
 				advance(op, state, MA__OP_LOCKED)))
 			return state;
-		/* Who holds it may have lost its processor. */
-		if (tries < 100)
-			future_cpu_pause();
-		else if (tries < 1000)
-			sched_yield();
-		else /* and cannot get it back from us by our yielding */
-			nanosleep(&nap, NULL);
+		ma__back_off(tries);
 	}
 }
 

@@ -65,11 +65,9 @@
 #include "pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "clock.h"
+#include "backoff.h"
 #include "compiler.h"
 #include "fork.h"
 
@@ -138,19 +136,10 @@ static bool has_key;
 void
 ma__pool_lock(struct ma__pool *pool)
 {
-	const struct timespec nap = {.tv_sec = 0, .tv_nsec = 50 * MA__US};
-
 	for (unsigned tries = 0; atomic_exchange_explicit(&pool->locked, true,
 		     memory_order_acquire);
-		tries++) {
-		/* Who holds it may have lost its processor, */
-		if (tries < 100)
-			future_cpu_pause();
-		else if (tries < 1000)
-			sched_yield();
-		else /* and cannot get it back from us by our yielding. */
-			nanosleep(&nap, NULL);
-	}
+		tries++)
+		ma__back_off(tries);
 }
 
 void
