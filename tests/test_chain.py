@@ -9,19 +9,10 @@ from typing import Any
 
 import pytest
 from gate import Gate
+from own import Countdown
 
 import miniasync
-from miniasync import PENDING, DataMover, Future, Pending, State, Waker, chain, wait
-
-
-class Countdown(Future[str]):
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def step(self, waker: Waker) -> str | Pending:
-        self.left -= 1
-        return "liftoff" if self.left <= 0 else PENDING
+from miniasync import DataMover, Future, State, chain, wait
 
 
 def test_one_after_another(mover: DataMover) -> None:

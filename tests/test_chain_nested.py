@@ -13,22 +13,13 @@ from typing import Any
 
 import pytest
 from gate import Gate
+from own import Countdown
 
 import miniasync
-from miniasync import PENDING, DataMover, Future, Pending, State, Waker, chain
+from miniasync import DataMover, Future, State, chain
 
 # More than Python functions may call each other.
 DEEP = 10_000
-
-
-class Countdown(Future[str]):
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def step(self, waker: Waker) -> str | Pending:
-        self.left -= 1
-        return "liftoff" if self.left <= 0 else PENDING
 
 
 def first(inner: Future[Any], other: Future[Any]) -> Future[Any]:

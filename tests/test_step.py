@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from gate import Gate
+from own import Countdown
 
 from miniasync import (
     PENDING,
@@ -25,18 +26,6 @@ from miniasync import (
     chain,
     wait,
 )
-
-
-class Countdown(Future[str]):
-    """Complete at the nth step; never uses its waker."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def step(self, waker: Waker) -> str | Pending:
-        self.left -= 1
-        return "liftoff" if self.left <= 0 else PENDING
 
 
 class Event(Future[int]):
