@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 import miniasync
@@ -19,12 +20,16 @@ class Gate:
 
     def __init__(self, threads: int = 1) -> None:
         self._entered = threading.Semaphore(0)
-        self._open = threading.Event()
+        self.close()
 
         @ffi.callback("memcpy_fn")  # type: ignore[untyped-decorator]
         def copy(dst: object, src: object, n: int, flags: int) -> object:
             self._entered.release()
-            self._open.wait()
+            barrier = self._barrier
+            barrier.acquire()
+            # Or open() has given it back already, for whoever had it.
+            with suppress(RuntimeError):
+                barrier.release()
             ffi.memmove(dst, src, n)
             return dst
 
@@ -38,12 +43,19 @@ class Gate:
         assert self._entered.acquire(timeout=30)
 
     def open(self) -> None:
-        """Let everything through from now on."""
-        self._open.set()
+        """Let everything through from now on.
+
+        Signal handlers may do this in the middle of itself, which an Event's lock
+        would not bear.
+        """
+        with suppress(RuntimeError):
+            self._barrier.release()
 
     def close(self) -> None:
-        """Stop everything from now on."""
-        self._open.clear()
+        """Stop everything from now on. Nobody waits at the gate when this is called."""
+        barrier = threading.Lock()
+        barrier.acquire()
+        self._barrier = barrier
 
     def __enter__(self) -> Gate:
         return self
