@@ -253,6 +253,12 @@ class Future(Generic[T]):
         """
         if not callable(fn):
             raise TypeError(f"fn must be a function, not {type(fn).__name__}")
+        if getattr(fn, "__module__", None) == "asyncio.tasks":
+            # Called in another thread, it would not wake the loop.
+            raise TypeError(
+                "asyncio.wait takes futures of asyncio only: pass it"
+                " asyncio.ensure_future(future)"
+            )
         flight = self._flight
         interest = interest_of(flight)
         owner = ref(self)

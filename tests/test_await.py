@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
+from typing import Any
 
 import anyio
 import pytest
@@ -209,3 +211,19 @@ def test_no_library_is_imported(run_python: Callable[[str], str]) -> None:
             assert name not in sys.modules
         """
     run_python(program)
+
+
+def test_asyncio_wait_is_told_what_it_takes(gate: Gate) -> None:
+    """Rather than wait for ever: who calls its callback may be another thread."""
+
+    async def main() -> None:
+        future = gate.mover.memcpy(bytearray(5), b"12345").start()
+        wait: Any = asyncio.wait
+        if sys.version_info >= (3, 11):  # before, it saw to that itself
+            with pytest.raises(TypeError, match=r"pass it asyncio.ensure_future\("):
+                await wait([future])
+        gate.open()
+        done, _ = await asyncio.wait([asyncio.ensure_future(future)])
+        assert [task.result() for task in done] == [b"12345"]
+
+    asyncio.run(main())
