@@ -70,6 +70,8 @@ from miniasync._outstanding import outstanding
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from miniasync._ffi import CData
     from miniasync._handle import Handle
     from miniasync._interest import Interest
@@ -178,6 +180,14 @@ class Flight:
     def tell_of_steps(self) -> None:
         """Attend to steps that it has given back. Without its lock."""
 
+    def begun_steps(self) -> Iterable[Flight]:
+        """What it has begun and not given back."""
+        return ()
+
+    def needs_waiter(self) -> bool:
+        """Whether it has come to where only who waits for it takes it further."""
+        return not self.can_be_driven
+
     def root(self) -> Flight:
         """The chain that it is a step of, or itself."""
         flight = self
@@ -218,8 +228,11 @@ class Flight:
 
     def look(self) -> int:
         """See how far it is, but do not start it."""
-        if self.code == PENDING and self.slot is not None and self.can_be_driven:
-            return self.poll(False)
+        if self.code == PENDING and self.slot is not None:
+            root = self.root()
+            # One that was taken in ends when its chain gets there.
+            if self.can_be_driven or (root is not self and not root.needs_waiter()):
+                return self.poll(False)
         return self.code
 
     def wait(self) -> int:

@@ -9,6 +9,12 @@ somebody, or watched. So is an idle one that an event loop waits for: a chain ha
 given it back before it came to it, or who awaits it could not start it since another
 thread had the lock. The watch starts it.
 
+A step that a chain has is watched as the chain is, whose root has its lock. If nobody
+waits for the chain, and a future of the user's own in it keeps it from going on by
+itself, it goes on for the sake of who wants to know of a step: the step's interest is
+written before its lock is tried in vain, and the chain's holder, after giving back the
+chain's lock, reads it.
+
 A listener is told once: taking it out of the list is one step. It is put in
 before the code is looked at, and the code is written before the list is emptied.
 
@@ -210,6 +216,10 @@ def _attend(flight: Flight) -> None:
         if flight.code != PENDING:
             interest.tell()
             return
+        if flight.parent is not None:
+            flight = flight.root()
+            interest = flight.interest
+            continue
         owner = interest.owner
         if flight.slot is not None and isinstance(owner, ref):
             interest.owner = owner()
@@ -224,6 +234,8 @@ def _attend(flight: Flight) -> None:
             home = None
         # A chain may come to a future of the user's own, and go past it.
         drivable = flight.can_be_driven or interest.dropped
+        if home is None and not drivable:
+            home, drivable = _wanted_by_steps(flight)
         if (home is None or interest.is_shared) and drivable:
             try:
                 home = daemon()
@@ -236,8 +248,21 @@ def _attend(flight: Flight) -> None:
             return
         if interest.context is None and flight.runs_python:
             interest.context = copy_context()
-        if not home.attend(flight):
+        if not home.attend(flight) and flight.parent is None:
             return
+
+
+def _wanted_by_steps(chain: Flight) -> tuple[Watch | None, bool]:
+    """An event loop that waits for a step of a chain; may the daemon go on with it?"""
+    home: Watch | None = None
+    drivable = False
+    for step in chain.begun_steps():
+        interest = step.interest
+        if interest is not None and interest.listeners:
+            drivable = True
+            if interest.is_awaited:
+                home = interest.home
+    return home, drivable and not chain.needs_waiter()
 
 
 def _after_fork_in_child() -> None:

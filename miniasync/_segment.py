@@ -22,7 +22,7 @@ from miniasync._flight import Flight
 from miniasync._future import Future
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from miniasync._ffi import CData
     from miniasync._handle import Handle
@@ -56,6 +56,10 @@ class Segment(Flight):
     def ask_to_end(self) -> None:
         """Begin no further step."""
         lib.ma_chain_stop(self.slot)
+
+    def begun_steps(self) -> Iterable[Flight]:
+        """Its steps: they end with it."""
+        return [future._flight for future in self._futures]
 
     def begun(self) -> CData:
         """The ``struct future *`` that C polls for it, None if there is none."""

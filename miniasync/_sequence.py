@@ -24,7 +24,7 @@ that it has come to is given back as it is: it may be somebody's.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
@@ -92,12 +92,10 @@ class Chain(Driven):
     def can_be_driven(self) -> bool:  # type: ignore[override]
         """A future of the user's own is polled by who waits for it only."""
         chain = self if self.parent is None else self.root()
-        if not chain._own:
-            return not chain._is_at_own()
-        return not chain._is_at_own() and not any(
+        return not chain.needs_waiter() and not any(
             flight.code == PENDING
             # One that was started before may have got past them.
-            and (not isinstance(flight, Chain) or flight._is_at_own() or flight._own)
+            and (not isinstance(flight, Chain) or flight.needs_waiter() or flight._own)
             for flight in reversed(chain._own)
         )
 
@@ -203,8 +201,19 @@ class Chain(Driven):
                 del step
                 chain._heir = None
 
-    def _is_at_own(self) -> bool:
-        """Whether it is at a step that somebody has to wait for."""
+    def begun_steps(self) -> Iterator[Flight]:
+        """What it has begun, those that it has taken in included."""
+        # Others may change the list meanwhile; they look afterwards themselves.
+        for step in self._steps:
+            if isinstance(step, _End):
+                yield step.chain
+        flight = self._current
+        if flight is not None and flight.parent is self:
+            yield flight
+            yield from flight.begun_steps()
+
+    def needs_waiter(self) -> bool:
+        """Whether it is at a step that only who waits for it takes further."""
         flight = self._current
         return not (flight is None or isinstance(flight, Chain) or flight.can_be_driven)
 

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Chains that nobody waits for, with steps that somebody does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import anyio
+import pytest
+from gate import Gate
+from loops import Run, entered
+from own import Countdown
+
+from miniasync import PENDING, Future, Pending, Waker, chain
+
+
+class Never(Future[str]):
+    """Not complete unless told, and steps in one thread only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = False
+        self.stepped_in: set[int] = set()
+
+    def step(self, waker: Waker) -> str | Pending:
+        self.stepped_in.add(threading.get_ident())
+        return "over" if self.over else PENDING
+
+
+def alone(gate: Gate) -> tuple[Future[Any], Future[Any]]:
+    copy = gate.mover.memcpy(bytearray(5), b"12345")
+    return copy, chain(copy, Never())
+
+
+def in_c(gate: Gate) -> tuple[Future[Any], Future[Any]]:
+    first = gate.mover.memcpy(bytearray(5), b"abcde")
+    copy = gate.mover.memcpy(bytearray(5), b"12345")
+    return copy, chain(first, copy, Never())
+
+
+def in_a_chain(gate: Gate) -> tuple[Future[Any], Future[Any]]:
+    copy = gate.mover.memcpy(bytearray(5), b"abcde")
+    inner = chain(copy, lambda _: b"12345")
+    return inner, chain(inner, Never())
+
+
+def deep_within(gate: Gate) -> tuple[Future[Any], Future[Any]]:
+    copy = gate.mover.memcpy(bytearray(5), b"12345")
+    inner = chain(lambda _: copy, lambda _: None)
+    return copy, chain(chain(inner, Never()), Never())
+
+
+KINDS = [alone, in_c, in_a_chain, deep_within]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_step_is_awaited(
+    run: Run,
+    gate: Gate,
+    make: Callable[[Gate], tuple[Future[Any], Future[Any]]],
+) -> None:
+    step, whole = make(gate)
+    whole.poll()
+    got: list[object] = []
+
+    async def wait_for() -> None:
+        got.append(await step)
+
+    async def main() -> None:
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(wait_for)
+                await entered(gate)
+                gate.open()
+
+    run(main)
+    assert got == [b"12345"]
+    assert whole.running()
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_step_has_a_callback(
+    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+) -> None:
+    step, whole = make(gate)
+    whole.poll()
+    called = threading.Semaphore(0)
+    step.add_done_callback(lambda _: called.release())
+    gate.wait_entered()
+    gate.open()
+    assert called.acquire(timeout=30)
+    assert step.result() == b"12345"
+    assert whole.running()
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_callback_was_there_before_the_chain(
+    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+) -> None:
+    step, whole = make(gate)
+    called = threading.Semaphore(0)
+    step.add_done_callback(lambda _: called.release())
+    whole.poll()
+    gate.wait_entered()
+    gate.open()
+    assert called.acquire(timeout=30)
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_step_is_looked_at(
+    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+) -> None:
+    step, whole = make(gate)
+    whole.poll()
+    gate.wait_entered()
+    gate.open()
+    deadline = monotonic() + 30
+    while not step.done():
+        assert monotonic() < deadline
+    assert whole.running()
+
+
+def test_a_step_of_the_users_own_is_awaited(run: Run, gate: Gate) -> None:
+    own = Countdown(5)
+    copy = gate.mover.memcpy(bytearray(5), b"12345")
+    whole = chain(own, copy, Never())
+    whole.poll()
+    got: dict[Future[Any], object] = {}
+
+    async def wait_for(future: Future[Any]) -> None:
+        got[future] = await future
+
+    async def main() -> None:
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(wait_for, own)
+                group.start_soon(wait_for, copy)
+                await entered(gate)
+                gate.open()
+
+    run(main)
+    assert got == {own: "liftoff", copy: b"12345"}
+    assert whole.running()
+
+
+def test_no_thread_steps_what_is_the_users_own(gate: Gate) -> None:
+    copy = gate.mover.memcpy(bytearray(5), b"12345")
+    never = Never()
+    whole = chain(copy, never, lambda _: None)
+    never.add_done_callback(lambda _: None)
+    called = threading.Semaphore(0)
+    copy.add_done_callback(lambda _: called.release())
+    whole.poll()
+    gate.wait_entered()
+    gate.open()
+    assert called.acquire(timeout=30)
+    never.over = True
+    whole.result()
+    assert never.stepped_in == {threading.get_ident()}
