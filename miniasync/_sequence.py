@@ -12,8 +12,8 @@ fail with it, the innermost first. If nobody holds the future of the chain that 
 taken in, nobody can tell that there was one, and there is no `_End`. So nothing
 recurses, however deep chains are nested, and a chain whose last function returns
 another chain does not grow. A chain that another thread is about, or that is taken
-in elsewhere, is waited for instead. One that this chain is within would be waited
-for in vain.
+in elsewhere, is waited for instead, unless that one waits for this one: then both would
+wait in vain, and the chain that sees it fails.
 
 A chain that was dropped goes on, if it can do so by itself. If it needs somebody
 to step a future of the user's own, nobody ever will: it begins nothing more, ends
@@ -41,6 +41,8 @@ from miniasync._segment import Segment, give_back, give_up, hand_over, take_link
 if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._flight import Flight
+
+_CIRCLE = "a chain would wait for itself: a function returned one that waits for it"
 
 _Step: TypeAlias = "Future[Any] | Callable[[Any], Any]"
 
@@ -165,6 +167,9 @@ class Chain(Driven):
                         taken = flight.parent is self or self._take(flight)
                     if not taken:
                         # Another thread waits for it, or another chain has it.
+                        if self._is_waited_for_by(flight):
+                            self._end(FAILED, RuntimeError(_CIRCLE))
+                            return None
                         self.due = monotonic_ns() + SHARED_NS
                         return None
                     if self._current is not flight:
@@ -266,8 +271,7 @@ class Chain(Driven):
         flight = step._flight
         if flight.runs_python and isinstance(flight, Chain) and flight.code == PENDING:
             if flight.root() is self:
-                message = "a function returned a chain that it is a step of itself"
-                self._end(FAILED, RuntimeError(message))
+                self._end(FAILED, RuntimeError(_CIRCLE))
                 return
             # It remains in the steps until it is taken in or has ended.
             self._future, self._current = step, flight
@@ -363,6 +367,24 @@ class Chain(Driven):
             except BaseException:
                 give_up(taken, segments, self)
                 raise
+
+    def _is_waited_for_by(self, flight: Flight) -> bool:
+        """Whether what this one is to wait for waits for this one itself.
+
+        In other threads. They have come to where they wait, and so has this: nobody
+        is about to go on, and no lock is needed to see it.
+        """
+        seen: set[Flight] = set()
+        other: Flight | None = flight
+        while other is not None:
+            root = other.root()
+            if root is self:
+                return True
+            if root in seen or not isinstance(root, Chain):
+                return False
+            seen.add(root)
+            other = root._current
+        return False
 
     def _take(self, flight: Flight) -> bool:
         """Make it a step of this chain, if it is not somebody else's now."""

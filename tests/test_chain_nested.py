@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -282,9 +283,35 @@ def test_one_that_would_wait_for_itself(mover: DataMover, how: str) -> None:
     chains.append(chain(mover.memset(bytearray(3), 1), function))
     chains.append(chain(chains[0], pytest.fail))
     for future in reversed(chains):
-        with pytest.raises(RuntimeError, match="a chain that it is a step of itself"):
+        with pytest.raises(RuntimeError, match="a chain would wait for itself"):
             future.result(timeout=30)
         assert future.done()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_some_in_threads_that_would_wait_for_one_another(count: int) -> None:
+    """None can take in the next one, which another thread is about."""
+    chains: list[Future[Any]] = []
+    all_have_begun = threading.Barrier(count)
+
+    def function(number: int) -> Future[Any]:
+        all_have_begun.wait(30)
+        return chains[number - 1]
+
+    for number in range(count):
+        chains.append(chain(partial(lambda n, _: n, number), function))
+    errors: list[BaseException | None] = []
+
+    def wait_for(future: Future[Any]) -> None:
+        errors.append(future.exception(timeout=30))
+
+    threads = [threading.Thread(target=wait_for, args=(f,)) for f in chains]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(errors) == count
+    assert all("a chain would wait for itself" in str(error) for error in errors)
 
 
 @pytest.mark.forks
