@@ -31,6 +31,9 @@ def finish(flight: Flight) -> None:
     me = get_ident()
     while True:
         root = flight.root()
+        if root.holder == me:
+            _complete(flight, root)
+            return
         # In turns: who has it may go on with something else afterwards.
         for mine in map(root.lock.acquire, WAIT, _TURN):
             if mine:
@@ -48,9 +51,6 @@ def finish(flight: Flight) -> None:
                         raise
                 if flight.slot is None:
                     return
-            elif root.holder == me:
-                _complete(flight, root)
-                return
 
 
 def finish_all(handle: Handle | None = None) -> None:
