@@ -6,8 +6,8 @@ name when it is complete, so that no failure leaves half a file or harms an old
 one. What cannot be guarded: somebody who cuts the source short between our look
 at its size and the moment a chunk is read makes the kernel raise SIGBUS. That
 ends the process, with a sentence, status 1 and the temporary file removed
-(``src/_miniasync_files.h``); an exception it cannot become. SIGKILL and a power
-cut leave the temporary file, ``.miniasync-*.tmp``.
+(``src/_miniasync_files.h``); an exception it cannot become. SIGKILL, SIGQUIT
+and a power cut leave the temporary file, ``.miniasync-*.tmp``.
 """
 
 from __future__ import annotations
@@ -167,11 +167,11 @@ def _open_source(path: str) -> Iterator[_Source]:
 def _check_target(dst: str, source: _Source, force: bool) -> str:
     """The path to write to, with symbolic links resolved."""
     target = os.path.realpath(dst)
+    if os.path.basename(dst) in {"", ".", ".."} and not os.path.isdir(target):
+        raise CopyError(f"DST {dst!r} names a directory; name a file")
     try:
         found = os.stat(target)
     except FileNotFoundError:
-        if dst.endswith(os.sep):
-            raise CopyError(f"DST {dst!r} names a directory; name a file") from None
         if os.path.lexists(dst) and not force:
             raise _exists(dst) from None
         return target

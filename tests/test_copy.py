@@ -172,10 +172,16 @@ def test_directories_are_refused(case: Case, options: list[str]) -> None:
     case.refused(*options, text="is a directory; name a file")
 
 
-def test_a_dst_that_ends_with_a_slash_is_refused(case: Case) -> None:
-    assert main(["copy", str(case.src), f"{case.dst}/"]) == 1
-    assert "names a directory" in case.capsys.readouterr().err
-    assert not case.dst.exists()
+@pytest.mark.parametrize("end", ["/", "/.", "/.."])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_dst_that_names_a_directory_is_refused(
+    case: Case, end: str, exists: bool
+) -> None:
+    if exists:
+        case.dst.write_bytes(b"precious")
+    assert main(["copy", "--force", str(case.src), f"{case.dst}{end}"]) == 1
+    assert " a directory; name a file" in case.capsys.readouterr().err
+    assert not exists or case.dst.read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize(
