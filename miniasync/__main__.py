@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--quick", action="store_true", help="an impression in half a minute"
     )
-    bench.add_argument(
+    # A picture shows the copies, which are left out there.
+    either = bench.add_mutually_exclusive_group()
+    either.add_argument(
         "--goals", action="store_true", help="only what the package is held to"
     )
     bench.add_argument(
@@ -100,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--json", metavar="FILE", help="write the results there; - is standard output"
     )
-    bench.add_argument(
+    either.add_argument(
         "--plot", metavar="FILE", help="draw the results (needs matplotlib)"
     )
 

@@ -38,6 +38,8 @@ FULL_SIZES = (
 )
 BATCHES = (1, 16, 128, 1024)
 SMALL = 64
+# What a large copy is, at least and at most, where a goal is about one.
+LARGE = (QUICK_SIZES[-1], FULL_SIZES[-1])
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Config:
     """What to measure.
 
     Attributes:
-        sizes: Bytes of one copy, each a row.
+        sizes: Bytes of one copy, each a row. The largest is what the goals for
+            large copies are about, within `LARGE`.
         seconds: About how long the whole run measures; what it takes to check
             the copies comes on top.
         rounds: How often each contender has its turn in a row.
@@ -106,7 +109,9 @@ def run(
         BenchmarkError: A copy moved wrong bytes, or there is too little memory.
     """
     started = datetime.now(timezone.utc)
-    arena = Arena(max(*config.sizes, SMALL * max(BATCHES), _bench_goals.NEED))
+    large = min(max(*config.sizes, LARGE[0]), LARGE[1])
+    needed = max(*config.sizes, large, SMALL * max(BATCHES), _bench_goals.NEED)
+    arena = Arena(needed)
     try:
         with ExitStack() as stack:
             movers: dict[str, miniasync.DataMover] = {
@@ -115,7 +120,7 @@ def run(
             }
             with suppress(miniasync.NotSupportedError):
                 movers["dml mover"] = stack.enter_context(miniasync.DmlMover())
-            rows, goals = _measure(config, arena, movers, progress)
+            rows, goals = _measure(config, arena, movers, large, progress)
     finally:
         arena.close()
     return Report(started, config, _info.collect(), rows, goals)
@@ -125,13 +130,13 @@ def _measure(
     config: Config,
     arena: Arena,
     movers: dict[str, miniasync.DataMover],
+    large: int,
     progress: Callable[[str, int], AbstractContextManager[_console.Advance]],
 ) -> tuple[list[Row], list[Goal]]:
     vdms = {"memcpy": ffi.NULL} | {name: each.vdm for name, each in movers.items()}
     by_class = {type(each).__name__: each for each in movers.values()}
     rows: list[Row] = []
     goals: list[Goal] = []
-    largest = max(config.sizes)
     with _bench_python.contenders(by_class) as makers:
         work: list[Callable[[Pace], list[Row]]] = [
             *(partial(_bench_python.copies, makers, arena, n) for n in config.sizes),
@@ -145,8 +150,8 @@ def _measure(
             partial(_bench_goals.awaited, arena),
             partial(_bench_goals.awaited_while_running, arena),
             partial(_bench_goals.batches, arena),
-            partial(_bench_goals.large, arena, largest),
-            partial(_bench_stalls.stalls, 4 * largest),
+            partial(_bench_goals.large, arena, large),
+            partial(_bench_stalls.stalls, 4 * large),
             _bench_stalls.memory,
             _bench_stalls.imported,
         ]

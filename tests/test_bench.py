@@ -32,6 +32,7 @@ def tiny(monkeypatch: Patch) -> None:
     monkeypatch.setattr(_bench_timing, "_PROBE_NS", 1000)
     monkeypatch.setattr(_bench_timing, "_PROBE_BYTES", 2**20)
     monkeypatch.setattr(bench, "BATCHES", (1, 3))
+    monkeypatch.setattr(bench, "LARGE", (4096, 4096))
     monkeypatch.setattr(_bench_stalls, "_PENDING", 100)
 
 
@@ -124,6 +125,24 @@ def test_every_goal_is_there(long: bool, monkeypatch: Patch) -> None:
     figures = {goal.work: goal.figure for goal in report.goals}
     assert figures["import miniasync"] > 0
     assert figures["memcpy(64 B).result()"] > 0
+
+
+@pytest.mark.parametrize("sizes", [(64,), (64, 2**20)])
+def test_large_copies_are_neither_small_nor_huge(
+    sizes: tuple[int, ...], monkeypatch: Patch
+) -> None:
+    """Whatever sizes the rows are about."""
+    monkeypatch.setattr(bench, "LARGE", (2**13, 2**14))
+    config = bench.Config(sizes, seconds=0.001, rounds=2, only_goals=True)
+    works = [goal.work for goal in bench.run(config, silent).goals]
+    large = "16 KiB" if len(sizes) > 1 else "8 KiB"
+    assert any(work.startswith(f"memcpy({large}).result()") for work in works)
+
+
+def test_a_picture_of_no_copies_is_refused(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main([*TINY, "--goals", "--plot", "picture.png"])
+    assert "not allowed with argument --goals" in capsys.readouterr().err
 
 
 def test_a_goal_is_reached_or_not() -> None:
