@@ -334,6 +334,14 @@ def wheel_tests(session: nox.Session) -> None:
         run_docstring_examples(session)
 
 
+@nox.session(python="3.11", requires=["wheel"])
+def tensors(session: nox.Session) -> None:
+    """Test the wheel on memory of PyTorch and PyArrow; elsewhere that is skipped."""
+    [built] = DIST.glob("miniasync-*.whl")
+    session.install(str(built), *dependencies("tensors"))
+    session.run("pytest", "tests/test_dlpack.py", *session.posargs)
+
+
 @nox.session
 @nox.parametrize("interface", ["1.1", "1.0"])
 def system(session: nox.Session, interface: str) -> None:
