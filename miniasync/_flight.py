@@ -100,6 +100,8 @@ class Flight:
     can_be_driven = True
     # Does advancing it run Python code of the user's?
     runs_python = False
+    # Is it over as soon as it has been started?
+    is_brief = False
 
     def __init__(self, value: Any) -> None:
         self.code = PENDING

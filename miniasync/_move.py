@@ -107,7 +107,7 @@ class Move(Flight):
 
     def link(self) -> tuple[CData, CData] | None:
         """Make it, to be a link of a chain in C."""
-        leaf = self.advance()
+        leaf = Move.advance(self)
         return None if leaf is None else (leaf, _ffi.result_of(self.slot))
 
     def release(self) -> None:

@@ -281,7 +281,8 @@ class Chain(Driven):
         del steps[-1]
         if self._own and self._own[-1] is flight:
             del self._own[-1]
-        self._go_on_in_c(step)
+        if not flight.is_brief:
+            self._go_on_in_c(step)
 
     def _take_in(self, inner: Chain) -> bool:
         """Make the steps of another chain, the next step, steps of this one.

@@ -10,6 +10,9 @@ put it in before. Who does that looks at the code afterwards, and takes it out i
 has ended; who carries it writes the code and looks into `outstanding` afterwards.
 One of both sees the other.
 
+A step of a chain, or one of several that are waited for, is left to C, which completes
+it in the call that starts it: no chain in C is made for it.
+
 Not moves: repeated after an exception came in between, one that overlaps would do
 harm.
 """
@@ -22,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from miniasync import _ffi
 from miniasync._ends import CLOSED, FORKED, PENDING, SUCCESS
-from miniasync._ffi import MEMCPY, memmove
+from miniasync._ffi import MEMCPY, NULL, memmove
 from miniasync._interest import attend
 from miniasync._locks import TRY
 from miniasync._move import Move
@@ -39,6 +42,8 @@ class SmallMove(Move):
     """A small memcpy or memset."""
 
     __slots__ = ()
+
+    is_brief = True
 
     def wait(self) -> int:
         """Start it, which is all there is to it."""
@@ -89,6 +94,12 @@ class SmallMove(Move):
             and holder not in sys._current_frames()
         ):
             self.settle(FORKED)
+
+    def advance(self) -> CData:
+        """Start it in C, which completes it; or see how far it is."""
+        if self.slot is None:
+            Move.run(self, NULL, 0)
+        return Move.advance(self)
 
     def run(self, waiter: CData, timeout_ns: int) -> int:
         """Start it, or what C has been told to make."""

@@ -20,6 +20,7 @@ from miniasync import (
     ThreadsMover,
     as_completed,
     chain,
+    memcpy,
     wait,
 )
 from miniasync._ends import PENDING
@@ -68,11 +69,20 @@ def nest_chains(gate: Gate, futures: list[Future[Any]]) -> None:
     both.result()
 
 
+def chain_brief_ones(gate: Gate, futures: list[Future[Any]]) -> None:
+    gate.open()
+    brief = [memcpy(bytearray(5), b"12345") for _ in range(2)]
+    futures += brief
+    both = chain(*brief, futures[0])
+    futures.append(both)
+    both.result()
+
+
 @pytest.mark.parametrize(
     "work",
     [
         *(wait_for_one, wait_for_a_moment, wait_for_all, poll_each),
-        *(chain_them, nest_chains),
+        *(chain_them, chain_brief_ones, nest_chains),
     ],
 )
 @pytest.mark.parametrize("callback", [False, True])
