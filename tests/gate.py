@@ -20,6 +20,7 @@ class Gate:
 
     def __init__(self, threads: int = 1) -> None:
         self._entered = threading.Semaphore(0)
+        self._is_open = True
         self.close()
 
         @ffi.callback("memcpy_fn")  # type: ignore[untyped-decorator]
@@ -48,14 +49,18 @@ class Gate:
         Signal handlers may do this in the middle of itself, which an Event's lock
         would not bear.
         """
+        self._is_open = True
         with suppress(RuntimeError):
             self._barrier.release()
 
     def close(self) -> None:
-        """Stop everything from now on. Nobody waits at the gate when this is called."""
+        """Stop everything from now on."""
+        if not self._is_open:
+            return  # who waits already is to be let through, too
         barrier = threading.Lock()
         barrier.acquire()
         self._barrier = barrier
+        self._is_open = False
 
     def __enter__(self) -> Gate:
         return self
