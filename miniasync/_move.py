@@ -31,25 +31,22 @@ class Move(Flight):
     """One operation of a mover.
 
     Attributes:
-        byte: What to set bytes to.
         dst: The destination, or what is flushed, until the end.
-        flags: Bits of `Flags`.
         handle: The mover, until the end.
-        kind: One of the C library's operation types.
+        how: One of the C library's operation types, what to set bytes to, and bits
+            of `Flags`; mostly shared, since there are many operations.
         nbytes: How many bytes it is about.
         src: The source, NULL, or bytes, until the end.
     """
 
-    __slots__ = ("byte", "dst", "flags", "handle", "kind", "nbytes", "src")
+    __slots__ = ("dst", "handle", "how", "nbytes", "src")
 
     def __init__(
         self,
         handle: Handle,
-        kind: int,
+        how: tuple[int, int, int],
         pinned: Pinned,
         value: Any,
-        byte: int,
-        flags: int,
     ) -> None:
         # Flight's, without the call.
         self.code = PENDING
@@ -60,12 +57,10 @@ class Move(Flight):
         self.slot = None
         self.value = value
         self.handle: Handle | None = handle
-        self.kind = kind
+        self.how = how
         self.dst, self.src, self.nbytes = pinned
-        self.byte = byte
         if handle.is_silent:
             interest_of(self)
-        self.flags = flags
 
     @property
     def drives_itself(self) -> bool:  # type: ignore[override]
@@ -74,7 +69,7 @@ class Move(Flight):
 
     def describe(self) -> str:
         """Say what it is, in a few words."""
-        return f"{_OPERATIONS[self.kind]} of {self.nbytes} bytes"
+        return f"{_OPERATIONS[self.how[0]]} of {self.nbytes} bytes"
 
     def uses(self, handle: Handle) -> bool:
         """Whether it is on its way on this mover."""
@@ -133,15 +128,16 @@ class Move(Flight):
                 return self.settle(STRANDED)
             outstanding[self] = None
             self.slot = new(SLOT)
+        kind, byte, flags = self.how
         code = run(
             self.slot,
             vdm,
-            self.kind,
+            kind,
             dst,
             src,
-            self.byte,
+            byte,
             self.nbytes,
-            self.flags,
+            flags,
             waiter,
             timeout_ns,
         )

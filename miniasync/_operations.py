@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from miniasync._buffers import SupportsBuffer
 
+# What operations without flags share: see `Move`.
+_COPY, _MOVE, _FLUSH = (MEMCPY, 0, 0), (MEMMOVE, 0, 0), (FLUSH, 0, 0)
+_FILLS = [(MEMSET, byte, 0) for byte in range(256)]
+
 
 class Operations(Batching):
     """Operations of one mover or another."""
@@ -69,7 +73,8 @@ class Operations(Batching):
         handle, bits = self._admit(flags)
         pinned = pin_copy(dst, src, n, False)
         kind = SmallMove if pinned[2] < handle.small and not bits else Move
-        return Operation(kind(handle, MEMCPY, pinned, dst, 0, bits))
+        how = (MEMCPY, 0, bits) if bits else _COPY
+        return Operation(kind(handle, how, pinned, dst))
 
     def memmove(
         self,
@@ -108,7 +113,8 @@ class Operations(Batching):
         """
         handle, bits = self._admit(flags)
         pinned = pin_copy(dst, src, n, True)
-        return Operation(Move(handle, MEMMOVE, pinned, dst, 0, bits))
+        how = (MEMMOVE, 0, bits) if bits else _MOVE
+        return Operation(Move(handle, how, pinned, dst))
 
     def memset(
         self,
@@ -147,7 +153,8 @@ class Operations(Batching):
         byte = checked_byte("value", value)
         pinned = pin_one("dst", dst, n, True)
         kind = SmallMove if pinned[2] < handle.small and not bits else Move
-        return Operation(kind(handle, MEMSET, pinned, dst, byte, bits))
+        how = (MEMSET, byte, bits) if bits else _FILLS[byte]
+        return Operation(kind(handle, how, pinned, dst))
 
     def flush(
         self, buf: B, n: SupportsIndex | None = None, flags: int = 0
@@ -190,4 +197,5 @@ class Operations(Batching):
                 " upstream's: install miniasync with its bundled C library"
             )
         pinned = pin_one("buf", buf, n, False)
-        return Operation(Move(handle, FLUSH, pinned, buf, 0, bits))
+        how = (FLUSH, 0, bits) if bits else _FLUSH
+        return Operation(Move(handle, how, pinned, buf))

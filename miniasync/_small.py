@@ -115,7 +115,8 @@ class SmallMove(Move):
         if handle.closed:
             return self.settle(CLOSED)
         nbytes = self.nbytes
-        source = self.src if self.kind == MEMCPY else _BYTE[self.byte] * nbytes
+        kind, byte, _ = self.how
+        source = self.src if kind == MEMCPY else _BYTE[byte] * nbytes
         memmove(dst, source, nbytes)
         # What `settle` does, where there is less to do.
         try:
