@@ -193,8 +193,11 @@ class Flight:
     def root(self) -> Flight:
         """The chain that it is a step of, or itself."""
         flight = self
-        while flight.parent is not None:
-            flight = flight.parent
+        parent = flight.parent
+        while parent is not None:
+            flight = parent
+            # Read once: the chain may give it back at any moment.
+            parent = flight.parent
         return flight
 
     def error(self) -> BaseException:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from gate import Gate
+from interrupt import Interrupt
 from loops import Run
 
 import miniasync
@@ -300,3 +301,28 @@ def test_the_root_of_a_step_is_its_chain_at_any_time(mover: DataMover) -> None:
     future.result()
     assert type(future._flight) in roots
     assert Segment not in roots
+
+
+def test_a_chain_gives_a_step_back_while_it_is_looked_at(gate: Gate) -> None:
+    """At any point, by a handler here: another thread may do it, too."""
+    for n in range(10_000):
+        gate.close()
+        steps = [gate.mover.memcpy(bytearray(5), b"12345") for _ in range(3)]
+        future = chain(*steps, lambda _: None)
+        future.start()
+        gate.wait_entered()
+
+        def handler(future: Future[Any] = future) -> None:
+            gate.open()
+            # Unless this interrupts who is about it.
+            while future._flight.holder is None and not future.done():
+                pass
+
+        interrupt = Interrupt(n, handler)
+        with interrupt:
+            steps[0].done()
+        gate.open()
+        future.result()
+        if interrupt.left >= 0:
+            break
+    assert n > 3
