@@ -182,6 +182,10 @@ class Flight:
     def tell_of_steps(self) -> None:
         """Attend to steps that it has given back. Without its lock."""
 
+    def about(self) -> Flight | None:
+        """The step that it has come to, if it has steps."""
+        return None
+
     def begun_steps(self) -> Iterable[Flight]:
         """What it has begun and not given back."""
         return ()

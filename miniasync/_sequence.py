@@ -13,7 +13,7 @@ taken in, nobody can tell that there was one, and there is no `_End`. So nothing
 recurses, however deep chains are nested, and a chain whose last function returns
 another chain does not grow. A chain that another thread is about, or that is taken
 in elsewhere, is waited for instead, unless that one waits for this one: then both would
-wait in vain, and the chain that sees it fails.
+wait in vain, and the chain that sees it fails (`_circle`).
 
 A chain that was dropped goes on, if it can do so by itself. If it needs somebody
 to step a future of the user's own, nobody ever will: it begins nothing more, ends
@@ -29,6 +29,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
+from miniasync._circle import is_waited_for_by
 from miniasync._daemon import threads
 from miniasync._driven import Driven, without_this_frame
 from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
@@ -167,7 +168,7 @@ class Chain(Driven):
                         taken = flight.parent is self or self._take(flight)
                     if not taken:
                         # Another thread waits for it, or another chain has it.
-                        if self._is_waited_for_by(flight):
+                        if is_waited_for_by(self, flight):
                             self._end(FAILED, RuntimeError(_CIRCLE))
                             return None
                         self.due = monotonic_ns() + SHARED_NS
@@ -216,6 +217,10 @@ class Chain(Driven):
         if flight is not None and flight.parent is self:
             yield flight
             yield from flight.begun_steps()
+
+    def about(self) -> Flight | None:
+        """The step that it has come to."""
+        return self._current
 
     def needs_waiter(self) -> bool:
         """Whether it is at a step that only who waits for it takes further."""
@@ -368,24 +373,6 @@ class Chain(Driven):
             except BaseException:
                 give_up(taken, segments, self)
                 raise
-
-    def _is_waited_for_by(self, flight: Flight) -> bool:
-        """Whether what this one is to wait for waits for this one itself.
-
-        In other threads. They have come to where they wait, and so has this: nobody
-        is about to go on, and no lock is needed to see it.
-        """
-        seen: set[Flight] = set()
-        other: Flight | None = flight
-        while other is not None:
-            root = other.root()
-            if root is self:
-                return True
-            if root in seen or not isinstance(root, Chain):
-                return False
-            seen.add(root)
-            other = root._current
-        return False
 
     def _take(self, flight: Flight) -> bool:
         """Make it a step of this chain, if it is not somebody else's now."""
