@@ -134,6 +134,15 @@ def interest_of(flight: Flight) -> Interest:
     return interest
 
 
+def keep_owner(flight: Flight) -> None:
+    """Keep the future of a flight that is on its way, if there are callbacks."""
+    interest = flight.interest
+    if interest is not None:
+        owner = interest.owner
+        if isinstance(owner, ref):
+            interest.owner = owner()
+
+
 def listen(
     flight: Flight, listener: Callable[[], None], home: Watch | None = None
 ) -> None:
@@ -216,14 +225,21 @@ def _attend(flight: Flight) -> None:
         if flight.code != PENDING:
             interest.tell()
             return
-        if flight.parent is not None:
+        # What the future of a step is needed for its chain keeps, but not that of a
+        # chain that it has taken in.
+        is_step = flight.parent is not None
+        owner = interest.owner
+        if (
+            flight.slot is not None
+            and isinstance(owner, ref)
+            and (flight.runs_python or not is_step)
+        ):
+            interest.owner = owner()
+            continue  # somebody may have told of the end meanwhile
+        if is_step:
             flight = flight.root()
             interest = flight.interest
             continue
-        owner = interest.owner
-        if flight.slot is not None and isinstance(owner, ref):
-            interest.owner = owner()
-            continue  # somebody may have told of the end meanwhile
         if flight.slot is None:
             if not interest.is_awaited:
                 return

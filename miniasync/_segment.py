@@ -12,7 +12,6 @@ interest that is to be called with the future keeps it from the giving back on.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from miniasync import _ffi
 from miniasync._driven import Driven
@@ -20,6 +19,7 @@ from miniasync._ends import CANCELLED, PENDING, SUCCESS
 from miniasync._ffi import lib
 from miniasync._flight import Flight
 from miniasync._future import Future
+from miniasync._interest import keep_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -162,14 +162,11 @@ def give_back(step: Flight, chain: Flight) -> None:
     """
     root = chain.root()
     assert isinstance(root, Driven)
-    interest = step.interest
-    if interest is not None and (step.code != PENDING or step.slot is not None):
-        owner = interest.owner
-        if isinstance(owner, ref):
-            interest.owner = owner()  # `attend` lets go of it
+    if step.code != PENDING or step.slot is not None:
+        keep_owner(step)  # `attend` lets go of it
     # Now, since a signal handler's exception may follow; and below, since who looks
     # now still finds the lock taken. One that goes on may be of interest in between.
-    if interest is not None or step.code == PENDING:
+    if step.interest is not None or step.code == PENDING:
         root.left.append(step)
     # In this order: who sees that no chain has it does not take its `holder`, who
     # began it with the chain, for somebody who is about it now.

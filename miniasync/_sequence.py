@@ -35,7 +35,7 @@ from miniasync._driven import Driven, without_this_frame
 from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future
 from miniasync._group import SHARED_NS
-from miniasync._interest import interest_of
+from miniasync._interest import interest_of, keep_owner
 from miniasync._locks import enter
 from miniasync._segment import Segment, give_back, give_up, hand_over, take_links
 
@@ -299,26 +299,26 @@ class Chain(Driven):
             return False
         end = _End(inner)
         at = len(self._steps) - 1
-        interest = inner.interest
-        if interest is not None and isinstance(interest.owner, ref):
-            interest.owner = interest.owner()  # from the start on it is kept
-        is_held = ref(self._steps[at])
+        future = self._steps[at]  # until the chain is a step: then who listens keeps it
+        is_held = ref(future)
         taken = False
         for taken in map(enter, (inner,)):
             if taken:
                 try:
                     self._merge(inner, end, at)
+                    keep_owner(inner)
                 except BaseException:
                     if inner.parent is None:
                         self._give_back(inner)
+                    keep_owner(inner)
                     raise
+        del future
         if taken and is_held() is None and not inner._asked and self._steps[at] is end:
             del self._steps[at]
         return taken
 
     def _merge(self, inner: Chain, end: _End, at: int) -> None:
         steps, own, current = self._steps, self._own, inner._current
-        future = steps[at]  # until all is done
         merged = [end, *inner._steps]
         of_user = [*(own[:-1] if own and own[-1] is inner else own), *inner._own]
         has_it = current is not None and current.parent is inner
@@ -335,7 +335,6 @@ class Chain(Driven):
         inner._steps, inner._own = [], []
         self._is_deep = True
         inner._current = inner._future = inner.value = None
-        del future
 
     def _go_past(self, inner: Chain) -> None:
         """End a chain that was taken in, after its last step."""

@@ -13,6 +13,7 @@ from gate import Gate
 
 import miniasync
 from miniasync import DataMover, Future, Waker, as_completed, chain
+from miniasync._sequence import Chain
 
 
 class TestCallbacks:
@@ -306,3 +307,35 @@ def test_a_failure_comes_out_as_well() -> None:
         future = mover.memset(bytearray(1), 1)
     [done] = as_completed([future])
     assert isinstance(done.exception(), miniasync.ClosedError)
+
+
+def test_a_chain_taken_in_is_kept_for_its_callbacks(gate: Gate) -> None:
+    called: list[object] = []
+    inner = chain(gate.mover.memcpy(bytearray(5), b"12345"), lambda _: "inner")
+    outer = chain(inner, lambda _: "outer")
+    outer.start()
+    inner.add_done_callback(lambda future: called.append(future.result()))
+    del inner
+    gate.open()
+    assert outer.result(timeout=30) == "outer"
+    assert called == ["inner"]
+
+
+def test_one_comes_while_a_chain_is_taken_in(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[object] = []
+    inners = [chain(gate.mover.memcpy(bytearray(5), b"12345"), lambda _: "inner")]
+    outer = chain(inners[0], lambda _: "outer")
+    merge = Chain._merge
+
+    def interrupted(*args: Any) -> None:
+        monkeypatch.undo()
+        inners.pop().add_done_callback(lambda future: called.append(future.result()))
+        merge(*args)
+
+    monkeypatch.setattr(Chain, "_merge", interrupted)
+    outer.start()
+    gate.open()
+    assert outer.result(timeout=30) == "outer"
+    assert called == ["inner"]
