@@ -166,8 +166,12 @@ def listen(
             interest.home = home
     if home is None:
         listener = partial(copy_context().run, listener)
-    interest.listeners.append(listener)
-    attend(flight)
+    try:
+        interest.listeners.append(listener)
+        attend(flight)
+    except BaseException:
+        attend(flight)
+        raise
 
 
 def unlisten(flight: Flight, listener: Callable[[], None]) -> None:
@@ -197,9 +201,10 @@ def attend(flight: Flight) -> None:
         _attend(flight)
     except BaseException:
         # A signal handler's, it may be, in the middle of anything: what is watched
-        # may be so by half.
-        if flight.interest is not None:
-            flight.interest.woken = True
+        # may be so by half. If that is another chain by now, it has been taken back.
+        for watched in (flight, flight.root()):
+            if watched.interest is not None:
+                watched.interest.woken = True
         _attend(flight)
         raise
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 from gate import Gate
 from interrupt import Interrupt
+from own import Countdown
 
 from miniasync import (
     ClosedError,
@@ -327,3 +329,28 @@ def test_callbacks_are_called(
             if interrupt.left >= 0:
                 break
         assert n > 10
+
+
+def release(called: threading.Semaphore, _: object) -> None:
+    called.release()
+
+
+def test_a_callback_of_a_step_is_called(gate: Gate) -> None:
+    """Its chain is watched for its sake, and may be so by half."""
+    for n in range(10_000):
+        gate.close()
+        copy = gate.mover.memcpy(bytearray(5), b"12345")
+        future = chain(copy, Countdown(1))
+        future.start()
+        called = threading.Semaphore(0)
+        interrupt = Interrupt(n, ctrl_c)
+        with suppress(KeyboardInterrupt), interrupt:
+            copy.add_done_callback(partial(release, called))
+        interest = copy._flight.interest
+        is_added = interest is not None and bool(interest.listeners)
+        gate.open()
+        assert not is_added or called.acquire(timeout=30)
+        future.result()
+        if interrupt.left >= 0:
+            break
+    assert n > 10
