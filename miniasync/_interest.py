@@ -180,15 +180,16 @@ def unlisten(flight: Flight, listener: Callable[[], None]) -> None:
     if interest is not None:
         with suppress(ValueError):
             interest.listeners.remove(listener)
-    if flight.code == PENDING and flight.runs_python:
-        for mine in map(enter, (flight,)):
+    root = flight.root()
+    if root.code == PENDING and root.runs_python:
+        for mine in map(enter, (root,)):
             if mine:
-                flight.holder = None
+                root.holder = None
                 try:
-                    flight.lock.release()
-                    attend(flight)
+                    root.lock.release()
+                    attend(root)
                 except BaseException:
-                    attend(flight)
+                    attend(root)
                     raise
 
 
@@ -250,9 +251,7 @@ def _attend(flight: Flight) -> None:
                 return
         elif not (interest.listeners or interest.dropped or flight.drives_itself):
             return
-        home = interest.home
-        if home is not None and home.closed:
-            home = None
+        home = interest.home if interest.is_awaited else None
         # A chain may come to a future of the user's own, and go past it.
         drivable = flight.can_be_driven or interest.dropped
         if home is None and not drivable:

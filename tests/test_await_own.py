@@ -171,16 +171,16 @@ def test_one_that_quits_does_not_take_others_along(gate: Gate) -> None:
 
 
 class Quits(Future[int]):
-    """Its second step raises something that is not for it."""
+    """From its second step on it raises something that is not for it."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
-        self.steps = 0
+        self.steps = -1
 
     def step(self, waker: Waker) -> Pending:
         self.steps += 1
-        if self.steps == 2:
+        if self.steps > 0:
             raise self.error
         return PENDING
 
@@ -189,18 +189,23 @@ ERRORS = [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), Generato
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("in_chain", [False, True])
-def test_trio_goes_on_whatever_a_step_raises(
-    error: BaseException, in_chain: bool
-) -> None:
+@pytest.mark.parametrize("kind", ["alone", "chain", "step of one", "taken in"])
+def test_trio_goes_on_whatever_a_step_raises(error: BaseException, kind: str) -> None:
     """Not in a system task, where it would be trio's internal error."""
     caught: list[BaseException] = []
     other = Event()
 
     async def quit() -> None:
         future = Quits(error)
+        whole = chain(future, str)
+        if kind == "taken in":
+            inner, whole = whole, chain(whole, str)
+        if kind in ("step of one", "taken in"):
+            future.steps -= 1
+            whole.start()
+        awaited = {"alone": future, "chain": whole, "step of one": future}
         try:
-            await (chain(future, str) if in_chain else future)
+            await (inner if kind == "taken in" else awaited[kind])
         except BaseException as raised:
             caught.append(raised)
         steps = future.steps
