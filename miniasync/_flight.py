@@ -187,8 +187,15 @@ class Flight:
         return None
 
     def begun_steps(self) -> Iterable[Flight]:
-        """What it has begun and not given back."""
+        """What it has begun and not given back, what ends first before the rest."""
         return ()
+
+    def want_step(self) -> None:
+        """Somebody wants to know of the end of a step."""
+
+    def interest_in_step(self, is_awaited: bool) -> Interest | None:
+        """That in the first step that somebody, or a loop, wants to know the end of."""
+        return None
 
     def needs_waiter(self) -> bool:
         """Whether it has come to where only who waits for it takes it further."""

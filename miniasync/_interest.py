@@ -11,9 +11,16 @@ thread had the lock. The watch starts it.
 
 A step that a chain has is watched as the chain is, whose root has its lock. If nobody
 waits for the chain, and a future of the user's own in it keeps it from going on by
-itself, it goes on for the sake of who wants to know of a step: the step's interest is
+itself, it goes on for the sake of who wants to know of a step: with the daemon, and
+past a future of the user's own with an event loop that waits. The step's interest is
 written before its lock is tried in vain, and the chain's holder, after giving back the
 chain's lock, reads it.
+
+That is not to cost a look at all steps every time. So the chain knows whether there
+may be such a step. Who is interested says so (`want_step`) before looking whether that
+chain has been taken in by another one; its holder says so after writing `parent`, if
+the step may be of interest. Who looks through the steps says first that there is none,
+and the contrary if there is or an exception comes. What was said meanwhile remains.
 
 A listener is told once: taking it out of the list is one step. It is put in
 before the code is looked at, and the code is written before the list is emptied.
@@ -226,6 +233,7 @@ def attend_all(flights: Iterator[Flight]) -> None:
 
 def _attend(flight: Flight) -> None:
     interest = flight.interest
+    is_wanted = False
     while interest is not None:
         flight.tell_of_steps()
         if flight.code != PENDING:
@@ -243,8 +251,11 @@ def _attend(flight: Flight) -> None:
             interest.owner = owner()
             continue  # somebody may have told of the end meanwhile
         if is_step:
+            is_wanted = bool(interest.listeners) or is_wanted
             flight = flight.root()
             interest = flight.interest
+            if is_wanted:
+                flight.want_step()
             continue
         if flight.slot is None:
             if not interest.is_awaited:
@@ -273,16 +284,12 @@ def _attend(flight: Flight) -> None:
 
 
 def _wanted_by_steps(chain: Flight) -> tuple[Watch | None, bool]:
-    """An event loop that waits for a step of a chain; may the daemon go on with it?"""
-    home: Watch | None = None
-    drivable = False
-    for step in chain.begun_steps():
-        interest = step.interest
-        if interest is not None and interest.listeners:
-            drivable = True
-            if interest.is_awaited:
-                home = interest.home
-    return home, drivable and not chain.needs_waiter()
+    """An event loop to go on with a chain for a step; or may the daemon?"""
+    needs_loop = chain.needs_waiter()
+    interest = chain.interest_in_step(needs_loop)
+    if interest is None or not needs_loop:
+        return None, interest is not None
+    return interest.home, False
 
 
 def _after_fork_in_child() -> None:

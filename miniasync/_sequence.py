@@ -42,6 +42,7 @@ from miniasync._segment import Segment, give_back, give_up, hand_over, take_link
 if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._flight import Flight
+    from miniasync._interest import Interest
 
 _CIRCLE = "a chain would wait for itself: a function returned one that waits for it"
 
@@ -70,6 +71,8 @@ class Chain(Driven):
         "_is_deep",  # whether there may be chains among its steps
         "_own",  # those of `_steps` that somebody has to wait for, the first last
         "_steps",  # the first last
+        "_wanted",  # whether somebody wants to know of one's end, perhaps
+        "_within",  # those that it has taken in, the innermost last
     )
 
     drives_itself = True
@@ -83,7 +86,8 @@ class Chain(Driven):
         self._heir: list[_Step | _End] | None = None
         self._steps: list[_Step | _End] = [*steps[::-1]]
         self._own: list[Flight] = []
-        self._is_deep = False
+        self._is_deep = self._wanted = False
+        self._within: list[Chain] = []
         for step in self._steps:
             if isinstance(step, Future) and step._flight.runs_python:
                 self._is_deep = True
@@ -192,6 +196,8 @@ class Chain(Driven):
         self._current = self._future = None
         if self._own:
             self._own = []
+        if self._within:
+            self._within = []
         steps = self._steps
         if self._heir is not None:
             self._heir.extend(steps)
@@ -209,14 +215,33 @@ class Chain(Driven):
 
     def begun_steps(self) -> Iterator[Flight]:
         """What it has begun, those that it has taken in included."""
-        # Others may change the list meanwhile; they look afterwards themselves.
-        for step in self._steps:
-            if isinstance(step, _End):
-                yield step.chain
         flight = self._current
         if flight is not None and flight.parent is self:
-            yield flight
             yield from flight.begun_steps()
+            yield flight
+        # Others may change the list meanwhile; they look afterwards themselves.
+        yield from reversed(self._within)
+
+    def want_step(self) -> None:
+        """Somebody wants to know of the end of a step."""
+        self._wanted = True
+
+    def interest_in_step(self, is_awaited: bool) -> Interest | None:
+        """That in the first step that somebody, or a loop, wants to know the end of."""
+        if not self._wanted:
+            return None
+        self._wanted = False  # before looking: others may write it meanwhile
+        try:
+            for step in self.begun_steps():
+                interest = step.interest
+                if interest is not None and interest.listeners:
+                    self._wanted = True
+                    if interest.is_awaited or not is_awaited:
+                        return interest
+        except BaseException:
+            self._wanted = True
+            raise
+        return None
 
     def about(self) -> Flight | None:
         """The step that it has come to."""
@@ -239,9 +264,7 @@ class Chain(Driven):
         if interest is not None and interest.dropped and not self.can_be_driven:
             self._asked = True  # as in `_is_stuck`
             return True
-        return self._asked_within and any(
-            isinstance(step, _End) and step.chain._asked for step in self._steps
-        )
+        return self._asked_within and any(chain._asked for chain in self._within)
 
     def _begin_step(self) -> None:
         self.due = None
@@ -298,7 +321,7 @@ class Chain(Driven):
         if inner.parent is not None:
             return False
         end = _End(inner)
-        at = len(self._steps) - 1
+        at, depth = len(self._steps) - 1, len(self._within)
         future = self._steps[at]  # until the chain is a step: then who listens keeps it
         is_held = ref(future)
         taken = False
@@ -314,12 +337,14 @@ class Chain(Driven):
                     raise
         del future
         if taken and is_held() is None and not inner._asked and self._steps[at] is end:
-            del self._steps[at]
+            del self._steps[at], self._within[depth]
         return taken
 
     def _merge(self, inner: Chain, end: _End, at: int) -> None:
         steps, own, current = self._steps, self._own, inner._current
+        within = self._within
         merged = [end, *inner._steps]
+        merged_chains = [inner, *inner._within]
         of_user = [*(own[:-1] if own and own[-1] is inner else own), *inner._own]
         has_it = current is not None and current.parent is inner
         moved = current if current is not None and has_it else inner
@@ -327,12 +352,14 @@ class Chain(Driven):
         # A signal handler finds all of this done, or nothing: no call, and no jump.
         inner.parent = moved.parent = self
         steps[at:] = merged
+        within += merged_chains
+        self._wanted = True
         self._own = of_user
         self._current, self._future = current, inner._future
         self.value = inner.value
         self._asked_within |= inner._asked | inner._asked_within
         inner.slot = slot
-        inner._steps, inner._own = [], []
+        inner._steps, inner._own, inner._within = [], [], []
         self._is_deep = True
         inner._current = inner._future = inner.value = None
 
@@ -344,7 +371,7 @@ class Chain(Driven):
         if inner.parent is not None:
             self._give_back(inner)
         if inner.code == SUCCESS:
-            del self._steps[-1]
+            del self._steps[-1], self._within[-1]
         else:
             self._end(inner.code, inner.error() if inner.code == FAILED else None)
 
@@ -363,6 +390,7 @@ class Chain(Driven):
                 hand_over(futures, segment)
                 # No call from here on: the steps are the segment's, and it is ours.
                 self._current = segment
+                self._wanted = True
                 del self._steps[1 - count :]
             del taken[:count]  # a single one it keeps
             del segments[:]
@@ -379,6 +407,8 @@ class Chain(Driven):
             for mine in map(enter, (flight,)):
                 if mine:
                     flight.parent = self
+                    # Who is interested from now on sees to it himself.
+                    self._wanted |= flight.interest is not None
                     return True
         return False
 
@@ -396,12 +426,11 @@ class Chain(Driven):
 
     def _end(self, code: int, exception: BaseException | None = None) -> None:
         """End it, and before it those that it has taken in."""
-        for step in reversed(self._steps):
-            if isinstance(step, _End):
-                if step.chain.code == PENDING:
-                    step.chain._settle(code, exception)
-                if step.chain.parent is not None:
-                    self._give_back(step.chain)
+        for chain in reversed(self._within):
+            if chain.code == PENDING:
+                chain._settle(code, exception)
+            if chain.parent is not None:
+                self._give_back(chain)
         self._settle(code, exception)
 
     def _settle(self, code: int, exception: BaseException | None) -> None:

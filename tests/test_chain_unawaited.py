@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -15,6 +18,7 @@ from loops import Run, entered
 from own import Countdown
 
 from miniasync import PENDING, Future, Pending, Waker, chain
+from miniasync._sequence import Chain
 
 
 class Never(Future[str]):
@@ -160,3 +164,87 @@ def test_no_thread_steps_what_is_the_users_own(gate: Gate) -> None:
     never.over = True
     whole.result()
     assert never.stepped_in == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_a_loop_that_rests_keeps_no_callback_waiting(
+    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+) -> None:
+    step, whole = make(gate)
+    whole.poll()
+    called = threading.Semaphore(0)
+
+    async def wait_for() -> None:
+        await step
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(wait_for())
+    loop.run_until_complete(asyncio.sleep(0))
+    step.add_done_callback(lambda _: called.release())
+    gate.wait_entered()
+    gate.open()
+    assert called.acquire(timeout=30)
+    loop.run_until_complete(task)
+    loop.close()
+
+
+@pytest.mark.parametrize("place", ["_merge", "begun_steps"])
+def test_a_callback_comes_while_a_chain_is_taken_in(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Who comes finds neither the one chain nor the other, or the first one only."""
+    copy = gate.mover.memcpy(bytearray(5), b"12345")
+    inner = chain(copy, Never())
+    whole = chain(inner, lambda _: None)
+    inner.start()
+    called = threading.Semaphore(0)
+    acts: list[Callable[[], object]] = [
+        lambda: copy.add_done_callback(lambda _: called.release()),
+        whole.poll,
+    ]
+    first, then = acts[::-1] if place == "_merge" else acts
+    real = getattr(Chain, place)
+
+    def interrupted(*args: Any) -> Any:
+        monkeypatch.undo()
+        thread = threading.Thread(target=then)
+        thread.start()
+        thread.join(30)
+        return real(*args)
+
+    monkeypatch.setattr(Chain, place, interrupted)
+    first()
+    assert getattr(Chain, place) is real
+    assert inner._flight.parent is whole._flight
+    gate.wait_entered()
+    gate.open()
+    assert called.acquire(timeout=30)
+
+
+def calls(function: Callable[[], object]) -> int:
+    """How many functions it calls, and theirs."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("kind", ["long", "nested"])
+def test_a_look_takes_no_longer_for_one_with_many_steps(kind: str) -> None:
+    counts: list[int] = []
+    for many in (3, 300):
+        made: list[Future[Any]] = [Never()]
+        for _ in range(many):
+            made.append(Never() if kind == "long" else chain(made[-1], str))
+        whole = chain(*made) if kind == "long" else made[-1]
+        whole.poll()
+        counts.append(calls(whole.poll))
+    assert counts[0] == counts[1]

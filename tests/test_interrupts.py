@@ -331,26 +331,36 @@ def test_callbacks_are_called(
         assert n > 10
 
 
+def first_of(one: Future[Any], _: object) -> Future[Any]:
+    return one
+
+
 def release(called: threading.Semaphore, _: object) -> None:
     called.release()
 
 
-def test_a_callback_of_a_step_is_called(gate: Gate) -> None:
+@pytest.mark.parametrize("early", [False, True])
+def test_a_callback_of_a_step_is_called(gate: Gate, early: bool) -> None:
     """Its chain is watched for its sake, and may be so by half."""
     for n in range(10_000):
         gate.close()
         copy = gate.mover.memcpy(bytearray(5), b"12345")
-        future = chain(copy, Countdown(1))
-        future.start()
+        inner = chain(partial(first_of, copy), Countdown(1))
+        future = chain(inner, Countdown(1))
         called = threading.Semaphore(0)
+        add = partial(copy.add_done_callback, partial(release, called))
+        first, then = (add, future.start) if early else (future.start, add)
+        first()
         interrupt = Interrupt(n, ctrl_c)
         with suppress(KeyboardInterrupt), interrupt:
-            copy.add_done_callback(partial(release, called))
+            then()
         interest = copy._flight.interest
         is_added = interest is not None and bool(interest.listeners)
+        has_begun = copy._flight.slot is not None
         gate.open()
-        assert not is_added or called.acquire(timeout=30)
-        future.result()
+        assert not (is_added and has_begun) or called.acquire(timeout=30)
+        with suppress(KeyboardInterrupt):  # a function's, it may be
+            future.result()
         if interrupt.left >= 0:
             break
     assert n > 10
