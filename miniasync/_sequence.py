@@ -5,11 +5,11 @@ A step that has begun belongs to the chain, which holds its lock until it has
 ended (`Flight.root`).
 
 A chain that is a step is taken in: its steps, and the one that it is about, become
-steps of the chain that comes to it, with an `_End` behind them. Until then it is as
-if it were running: what is asked of it is asked of its root. At its `_End` it has
-the value of the step before. If a step fails, all chains whose `_End` is to come
+steps of the chain that comes to it, with an `End` behind them. Until then it is as
+if it were running: what is asked of it is asked of its root. At its `End` it has
+the value of the step before. If a step fails, all chains whose `End` is to come
 fail with it, the innermost first. If nobody holds the future of the chain that is
-taken in, nobody can tell that there was one, and there is no `_End`. So nothing
+taken in, nobody can tell that there was one, and there is no `End`. So nothing
 recurses, however deep chains are nested, and a chain whose last function returns
 another chain does not grow. A chain that another thread is about, or that is taken
 in elsewhere, is waited for instead, unless that one waits for this one: then both would
@@ -24,97 +24,32 @@ that it has come to is given back as it is: it may be somebody's.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable, Iterator
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from miniasync._chain_steps import End, Steps
 from miniasync._circle import is_waited_for_by
 from miniasync._daemon import threads
 from miniasync._driven import Driven, without_this_frame
 from miniasync._ends import CANCELLED, FAILED, PENDING, SUCCESS
 from miniasync._future import Future
 from miniasync._group import SHARED_NS
-from miniasync._interest import interest_of, keep_owner
+from miniasync._interest import keep_owner
 from miniasync._locks import enter
 from miniasync._segment import Segment, give_back, give_up, hand_over, take_links
 
 if TYPE_CHECKING:
     from miniasync._ffi import CData
     from miniasync._flight import Flight
-    from miniasync._interest import Interest
 
 _CIRCLE = "a chain would wait for itself: a function returned one that waits for it"
 
-_Step: TypeAlias = "Future[Any] | Callable[[Any], Any]"
 
-
-class _End:
-    """Where a chain that was taken in ends."""
-
-    __slots__ = ("chain",)
-
-    def __init__(self, chain: Chain) -> None:
-        self.chain = chain
-
-
-class Chain(Driven):
+class Chain(Steps):
     """What stands behind a chain."""
 
-    __slots__ = (
-        "_asked",  # to end
-        "_asked_within",  # whether one that it has taken in is, perhaps
-        "_count",
-        "_current",
-        "_future",  # of the current flight
-        "_heir",
-        "_is_deep",  # whether there may be chains among its steps
-        "_own",  # those of `_steps` that somebody has to wait for, the first last
-        "_steps",  # the first last
-        "_wanted",  # whether somebody wants to know of one's end, perhaps
-        "_within",  # those that it has taken in, the innermost last
-    )
-
-    drives_itself = True
-
-    def __init__(self, steps: tuple[_Step, ...]) -> None:
-        Driven.__init__(self)
-        self._asked = self._asked_within = False
-        self._count = len(steps)
-        self._current: Flight | None = None
-        self._future: Future[Any] | None = None
-        self._heir: list[_Step | _End] | None = None
-        self._steps: list[_Step | _End] = [*steps[::-1]]
-        self._own: list[Flight] = []
-        self._is_deep = self._wanted = False
-        self._within: list[Chain] = []
-        for step in self._steps:
-            if isinstance(step, Future) and step._flight.runs_python:
-                self._is_deep = True
-                if not step._flight.can_be_driven:
-                    self._own.append(step._flight)
-        interest_of(self)
-
-    @property
-    def can_be_driven(self) -> bool:  # type: ignore[override]
-        """A future of the user's own is polled by who waits for it only."""
-        chain = self if self.parent is None else self.root()
-        return not chain.needs_waiter() and not any(
-            flight.code == PENDING
-            # One that was started before may have got past them.
-            and (not isinstance(flight, Chain) or flight.needs_waiter() or flight._own)
-            for flight in reversed(chain._own)
-        )
-
-    def describe(self) -> str:
-        """Say what it is, in a few words."""
-        return f"chain of {self._count} steps"
-
-    def root(self) -> Chain:
-        """The chain that it was taken into, or itself."""
-        root = super().root()
-        assert isinstance(root, Chain)
-        return root
+    __slots__ = ()
 
     def begin(self) -> CData:
         """There is nothing to prepare."""
@@ -126,13 +61,6 @@ class Chain(Driven):
         flight = self._current
         if isinstance(flight, Driven) and not isinstance(flight, Chain):
             flight.hurry()
-
-    def ask_to_end(self) -> None:
-        """Begin no further step."""
-        self._asked = True
-        root = self.root()
-        if root is not self:
-            root._asked_within = True  # `_take_in` looks the other way round
 
     def withdraw(self) -> None:
         """A watch polls it no more."""
@@ -191,81 +119,6 @@ class Chain(Driven):
             self._end_step(flight)
         return None
 
-    def let_go(self) -> None:
-        """Forget the steps."""
-        self._current = self._future = None
-        if self._own:
-            self._own = []
-        if self._within:
-            self._within = []
-        steps = self._steps
-        if self._heir is not None:
-            self._heir.extend(steps)
-            steps.clear()
-        if not self._is_deep:
-            steps.clear()
-        while steps:
-            step = steps.pop()
-            if isinstance(step, Future) and isinstance(step._flight, Chain):
-                # If it is dropped with this, it leaves its steps to this loop.
-                chain = step._flight
-                chain._heir = steps
-                del step
-                chain._heir = None
-
-    def begun_steps(self) -> Iterator[Flight]:
-        """What it has begun, those that it has taken in included."""
-        flight = self._current
-        if flight is not None and flight.parent is self:
-            yield from flight.begun_steps()
-            yield flight
-        # Others may change the list meanwhile; they look afterwards themselves.
-        yield from reversed(self._within)
-
-    def want_step(self) -> None:
-        """Somebody wants to know of the end of a step."""
-        self._wanted = True
-
-    def interest_in_step(self, is_awaited: bool) -> Interest | None:
-        """That in the first step that somebody, or a loop, wants to know the end of."""
-        if not self._wanted:
-            return None
-        self._wanted = False  # before looking: others may write it meanwhile
-        try:
-            for step in self.begun_steps():
-                interest = step.interest
-                if interest is not None and interest.listeners:
-                    self._wanted = True
-                    if interest.is_awaited or not is_awaited:
-                        return interest
-        except BaseException:
-            self._wanted = True
-            raise
-        return None
-
-    def about(self) -> Flight | None:
-        """The step that it has come to."""
-        return self._current
-
-    def needs_waiter(self) -> bool:
-        """Whether it is at a step that only who waits for it takes further."""
-        flight = self._current
-        return not (flight is None or isinstance(flight, Chain) or flight.can_be_driven)
-
-    def _is_stuck(self) -> bool:
-        """Whether it was dropped and needs somebody who waits for it."""
-        interest = self.interest
-        return interest is not None and interest.dropped and not self.can_be_driven
-
-    def _is_to_end(self) -> bool:
-        if self._asked:
-            return True
-        interest = self.interest
-        if interest is not None and interest.dropped and not self.can_be_driven:
-            self._asked = True  # as in `_is_stuck`
-            return True
-        return self._asked_within and any(chain._asked for chain in self._within)
-
     def _begin_step(self) -> None:
         self.due = None
         steps = self._steps
@@ -273,7 +126,7 @@ class Chain(Driven):
             self.settle(SUCCESS)
             return
         step = steps[-1]
-        if isinstance(step, _End):
+        if isinstance(step, End):
             self._go_past(step.chain)
             return
         if self._is_to_end():
@@ -320,7 +173,7 @@ class Chain(Driven):
         """
         if inner.parent is not None:
             return False
-        end = _End(inner)
+        end = End(inner)
         at, depth = len(self._steps) - 1, len(self._within)
         future = self._steps[at]  # until the chain is a step: then who listens keeps it
         is_held = ref(future)
@@ -340,7 +193,7 @@ class Chain(Driven):
             del self._steps[at], self._within[depth]
         return taken
 
-    def _merge(self, inner: Chain, end: _End, at: int) -> None:
+    def _merge(self, inner: Chain, end: End, at: int) -> None:
         steps, own, current = self._steps, self._own, inner._current
         within = self._within
         merged = [end, *inner._steps]
@@ -363,7 +216,7 @@ class Chain(Driven):
         self._is_deep = True
         inner._current = inner._future = inner.value = None
 
-    def _go_past(self, inner: Chain) -> None:
+    def _go_past(self, inner: Steps) -> None:
         """End a chain that was taken in, after its last step."""
         if inner.code == PENDING:
             inner.value = self.value
@@ -432,11 +285,3 @@ class Chain(Driven):
             if chain.parent is not None:
                 self._give_back(chain)
         self._settle(code, exception)
-
-    def _settle(self, code: int, exception: BaseException | None) -> None:
-        if code != SUCCESS:
-            self.value = None
-        if exception is None:
-            self.settle(code)
-        else:
-            self.fail(exception)
