@@ -16,11 +16,9 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from enum import Enum
 from functools import partial
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from weakref import ref
 
@@ -29,6 +27,7 @@ from miniasync._ends import CANCELLED, CLOSED, PENDING, STRANDED, SUCCESS, TEXTS
 from miniasync._interest import attend, interest_of, listen
 from miniasync._outstanding import outstanding
 from miniasync._step import Pending, Step, Waker
+from miniasync._timeouts import deadline_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -368,7 +367,7 @@ def _wait(flight: Flight, timeout: float | None) -> int:
     """Wait for the end and return the code."""
     if timeout is None:
         return flight.wait()
-    code = flight.wait_until(monotonic_ns() + to_nanoseconds(timeout))
+    code = flight.wait_until(deadline_after(timeout))
     if code == PENDING:
         raise TimeoutError(f"not complete after {timeout} s")
     return code
@@ -392,28 +391,3 @@ def _call(
         import logging
 
         logging.getLogger("miniasync").exception("exception in a callback")
-
-
-def to_nanoseconds(timeout: float) -> int:
-    """Return a timeout in seconds as nanoseconds, not negative.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is not a number.
-    """
-    try:
-        nanoseconds = timeout * 1e9
-        if math.isnan(nanoseconds):
-            raise ValueError("timeout must not be NaN")
-        return max(0, min(int(nanoseconds), _LONGEST_NS))
-    except OverflowError:
-        return _LONGEST_NS if timeout > 0 else 0
-    except TypeError:
-        kind = type(timeout).__name__
-        raise TypeError(
-            f"timeout must be a number of seconds or None, not {kind}"
-        ) from None
-
-
-# About 73 years, so that adding the time of day stays within 64 bits.
-_LONGEST_NS = 2**61

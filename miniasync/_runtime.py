@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from miniasync._closing import Closing
 from miniasync._ends import PENDING
-from miniasync._future import to_nanoseconds
 from miniasync._group import wait_for
+from miniasync._timeouts import deadline_of
 from miniasync._wait import checked
 from miniasync._waiters import Waiter
 from miniasync.errors import ClosedError
@@ -59,7 +58,7 @@ class Runtime(Closing):
         if waiter is None:
             raise ClosedError("the runtime is closed: make another one")
         flights = list({future._flight for future in checked(futures)})
-        deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
+        deadline = deadline_of(timeout)
         try:
             wait_for(flights, len(flights), deadline, waiter)
         finally:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from miniasync._ends import CANCELLED, PENDING, SUCCESS
-from miniasync._future import Future, to_nanoseconds
+from miniasync._future import Future
 from miniasync._group import wait_for
+from miniasync._timeouts import deadline_of
 from miniasync._waiters import shared
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def wait(
         (2, bytearray(b'\x01\x01\x01'), bytearray(b'\x02\x02\x02'))
     """
     futures = set(checked(fs))
-    deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
+    deadline = deadline_of(timeout)
     flights = [future._flight for future in futures]
     try:
         if return_when == ALL_COMPLETED:
@@ -118,7 +118,7 @@ def as_completed(
         [1, 2]
     """
     futures = dict.fromkeys(checked(fs))
-    deadline = None if timeout is None else monotonic_ns() + to_nanoseconds(timeout)
+    deadline = deadline_of(timeout)
     try:
         wait_for([future._flight for future in futures], 0, deadline, shared)
         return _completing(list(futures), deadline, timeout)
