@@ -53,7 +53,8 @@ set(MINIASYNC_SOURCES
   settings.c
   workers.c
   workers_idle.c
-  workers_life.c)
+  workers_life.c
+  workers_overdue.c)
 set(MINIASYNC_DML_NEEDS
   cputopo.c
   engine.c

@@ -216,7 +216,8 @@ start(struct data_mover_threads *dmt, struct ma__op *op,
 	}
 	atomic_store_explicit(&op->left, op->request.n, memory_order_relaxed);
 	ma__op_start(op, n, dmt->desired);
-	op->fresh = ma__polling != NULL;
+	op->fresh = true;
+	op->reminded = 0;
 	ma__workers_queue(dmt->workers, op, helper(dmt, op, operation));
 }
 
@@ -246,14 +247,10 @@ threads_op_start(void *data, const struct vdm_operation *operation,
 /* Works at the operation that a wait polls, or says what else there is to do. */
 static void
 help(struct data_mover_threads *dmt, struct ma__op *op,
-	const struct vdm_operation *operation)
+	const struct vdm_operation *operation, bool fresh)
 {
 	struct ma__polling *const polling = ma__polling;
-	const bool fresh = op->fresh;
 
-	op->fresh = false;
-	if (ma__op_has_waker(op) || !helps(dmt, op))
-		return;
 	if (!atomic_load_explicit(&op->queued, memory_order_relaxed)) {
 		polling->soon |= !op->slow;
 	} else if (fresh || polling->enough ||
@@ -271,6 +268,25 @@ help(struct data_mover_threads *dmt, struct ma__op *op,
 	}
 }
 
+/* What a poll does for an operation that is not complete. */
+static void
+further(struct data_mover_threads *dmt, struct ma__op *op,
+	const struct vdm_operation *operation)
+{
+	const bool fresh = op->fresh;
+
+	op->fresh = false;
+	if (ma__polling != NULL &&
+		atomic_load_explicit(&dmt->workers->moving,
+			memory_order_relaxed) != 0)
+		ma__polling->soon = true;
+	if (!ma__op_has_waker(op) && helps(dmt, op))
+		help(dmt, op, operation, fresh);
+	else if (!fresh &&
+		atomic_load_explicit(&op->queued, memory_order_relaxed))
+		ma__workers_remind(dmt->workers, op);
+}
+
 static enum future_state
 threads_op_check(void *data, const struct vdm_operation *operation)
 {
@@ -286,11 +302,8 @@ threads_op_check(void *data, const struct vdm_operation *operation)
 			ma__workers_adopt(dmt->workers, op);
 	} else if (ma__op_is_done(op)) {
 		return FUTURE_STATE_COMPLETE;
-	} else if (ma__polling != NULL) {
-		if (atomic_load_explicit(&dmt->workers->moving,
-			    memory_order_relaxed) != 0)
-			ma__polling->soon = true;
-		help(dmt, op, operation);
+	} else {
+		further(dmt, op, operation);
 	}
 	return ma__op_poll(op, operation, dmt->desired) ? FUTURE_STATE_COMPLETE
 							: FUTURE_STATE_RUNNING;

@@ -49,7 +49,7 @@ struct ma__op {
 	bool timed; /* and is to be measured */
 
 	/* The poller's. */
-	bool fresh; /* this poll, within a wait, has queued it */
+	bool fresh; /* this poll has queued it */
 
 	/* Under the mover's lock; see workers.c. */
 	atomic_bool queued; /* polls look at it without the lock */
@@ -65,6 +65,8 @@ struct ma__op {
 	struct future_waker waker;
 	struct ma__cell *cell; /* counted */
 	atomic_uint calls; /* of the waker, before the present one */
+
+	unsigned reminded; /* the poller's: when it last did; see workers.c */
 };
 
 /*

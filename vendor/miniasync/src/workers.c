@@ -78,6 +78,10 @@
  *   lock, and sleeps on a condition of its own until it is off the list: no
  *   wake is lost.
  *
+ *   A worker that executes a piece looks again 100 us later, if the memory is
+ *   there. One that does not come back is overdue, and counted as inside by who
+ *   notices (workers_overdue.c).
+ *
  *   Nobody wakes a second worker unless what is queued is worth it: waking one
  *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
  *   more executor pays for MA__ALONE_MAX more bytes, or as much time, and not
@@ -134,6 +138,9 @@
 
 /* From so many bytes on a worker is to run beside who wakes it. */
 #define ELSEWHERE_MIN ((size_t)1 << 20)
+
+/* Polls of an operation that are no further apart remind once; nanoseconds. */
+#define REMINDERS (100 * MA__US)
 
 /*
  * Takes care, under the lock, that a worker which is about to be woken runs beside
@@ -209,6 +216,7 @@ summon(struct ma__workers *workers, size_t more, int busy)
 	workers->idle = worker->next;
 	workers->awake++;
 	worker->wanted_at = ma__now();
+	ma__worker_looks(worker, worker->wanted_at);
 	worker->wanted_on = ma__os_processor();
 	/* Relaxed: it takes the lock before it does anything. */
 	atomic_store_explicit(&worker->idle, false, memory_order_relaxed);
@@ -273,8 +281,8 @@ worker_blocks(void *arg)
 	struct ma__worker *other;
 
 	pthread_mutex_lock(&workers->lock);
-	workers->inside += !self->inside;
-	self->inside = true;
+	ma__worker_set_inside(self, true);
+	ma__worker_may_be_long(self);
 	other = summon(workers, 0, workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(other);
@@ -289,8 +297,8 @@ work(struct ma__worker *self, struct ma__op *op)
 	struct ma__worker *other;
 
 	ma__pool_hold(op);
-	self->inside = op->function;
-	workers->inside += self->inside;
+	self->op = op;
+	ma__worker_set_inside(self, op->function);
 	other = summon(workers, 0, workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 
@@ -299,7 +307,9 @@ work(struct ma__worker *self, struct ma__op *op)
 		ma__op_finish(op, worker_blocks, self);
 
 	pthread_mutex_lock(&workers->lock);
-	workers->inside -= self->inside;
+	ma__worker_set_inside(self, false);
+	self->op = NULL;
+	ma__worker_has_executed(self, op->function ? op->weight : piece.n);
 	give_back(op, piece);
 	ma__pool_drop(&workers->pool, op);
 }
@@ -321,6 +331,7 @@ ma__worker_main(void *arg)
 
 	ma__os_enter_worker();
 	pthread_mutex_lock(&workers->lock);
+	ma__worker_looks(self, ma__now());
 	/* Orphaned: this thread has forked, from within a waker. */
 	while (!workers->orphaned) {
 		struct ma__op *const op = ma__queue_next(&workers->queue);
@@ -382,6 +393,10 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 	op->helped = helper != NULL;
 	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
 		workers->starter = ma__os_processor();
+	/* Who starts many, one behind the other, does not pay for it each time. */
+	if (!ma__polling_helps() &&
+		(op->prev == NULL || workers->started % 16 == 0))
+		ma__workers_note_overdue(workers);
 	if (!owes || worth_another(workers, workers->awake + 1, 0))
 		worker = summon(workers, helper != NULL, -1);
 	pthread_mutex_unlock(&workers->lock);
@@ -422,6 +437,24 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 	return true;
+}
+
+void
+ma__workers_remind(struct ma__workers *workers, struct ma__op *op)
+{
+	const unsigned now = (unsigned)(ma__now() / REMINDERS);
+	struct ma__worker *worker = NULL;
+
+	/* Or a thread that polls all the time would have the lock as often. */
+	if (op->reminded == now)
+		return;
+	op->reminded = now;
+	pthread_mutex_lock(&workers->lock);
+	/* Who executes a piece of it is enough: one more was not worth it. */
+	if (op->executors == 0 && ma__workers_note_overdue(workers))
+		worker = summon(workers, 0, -1);
+	pthread_mutex_unlock(&workers->lock);
+	ma__worker_wake(worker);
 }
 
 void

@@ -18,7 +18,7 @@ struct ma__worker {
 	pthread_cond_t wanted; /* is not idle any more */
 	struct ma__worker *next; /* in the list of idle ones */
 	atomic_bool idle; /* in that list; changed under the lock */
-	bool inside; /* a function of the program, or a waker */
+	bool inside; /* a function of the program, or a waker; or overdue */
 	bool asleep; /* idle, and not looking; under the lock */
 	bool kept_off; /* a processor until it has woken; under the lock */
 	bool moved; /* it was kept off because it was crowded */
@@ -29,6 +29,9 @@ struct ma__worker {
 	unsigned patience_least;
 	uint64_t wanted_at; /* when it was last taken off the list, */
 	int wanted_on; /* and the processor of who did it */
+	uint64_t looked_at; /* this and the next: workers_overdue.c */
+	size_t executed; /* bytes since then, with something for each piece */
+	struct ma__op *op; /* of which it executes a piece, or NULL */
 };
 
 /* Executes bytes of an operation: the mover's choice of function. */
@@ -51,7 +54,7 @@ struct ma__workers {
 	int starter; /* the processor of who queued last, -1: not known */
 	struct ma__worker *idle;
 	size_t awake; /* workers that are not idle */
-	size_t inside; /* of these, who may be long about it */
+	size_t inside; /* of these, who may be, or is, long about it */
 	size_t helping; /* waiting threads that execute a piece */
 	uint64_t started; /* operations that were queued, so far */
 	struct {
@@ -88,13 +91,19 @@ bool ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 	future_has_property_fn helper, size_t *helped);
 
 /*
+ * By a poll that finds its operation still queued, and does not help: wakes a worker
+ * if nobody is executing it, and those that are awake are overdue.
+ */
+void ma__workers_remind(struct ma__workers *workers, struct ma__op *op);
+
+/*
  * In a forked child, where no worker will come: executes what is left of the
  * operation, or declares it lost. It is DONE then.
  */
 void ma__workers_adopt(struct ma__workers *workers, struct ma__op *op);
 
 /*
- * Between workers.c, workers_life.c and workers_idle.c.
+ * Between workers.c, workers_life.c, workers_idle.c and workers_overdue.c.
  */
 
 /* What the thread of a worker does; the argument is the worker. */
@@ -111,6 +120,36 @@ void ma__worker_be_idle(struct ma__worker *worker);
  * it is to be kept off it.
  */
 bool ma__worker_is_crowded(struct ma__worker *worker);
+
+/* Under the lock: it is inside, or not any more, and counted so. */
+void ma__worker_set_inside(struct ma__worker *worker, bool inside);
+
+/* Under the lock: it is about to look at the queue, at this time. */
+static inline void
+ma__worker_looks(struct ma__worker *worker, uint64_t now)
+{
+	worker->looked_at = now;
+	worker->executed = 0;
+}
+
+/* From so many bytes on the time is worth a look at the clock. */
+#define MA__EXECUTED_MOST ((size_t)64 << 10)
+
+/* Under the lock: what it is about to do may take long, however small it is. */
+static inline void
+ma__worker_may_be_long(struct ma__worker *worker)
+{
+	worker->executed = MA__EXECUTED_MOST;
+}
+
+/* Under the lock: it has executed so many bytes, and is about to look. */
+void ma__worker_has_executed(struct ma__worker *worker, size_t n);
+
+/*
+ * Under the lock: counts those that are overdue as inside, if there is an idle one.
+ * True if no worker is looking then.
+ */
+bool ma__workers_note_overdue(struct ma__workers *workers);
 
 /* Wakes a worker that was taken off the list of idle ones; NULL is none. */
 void ma__worker_wake(struct ma__worker *worker);

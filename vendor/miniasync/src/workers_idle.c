@@ -129,6 +129,7 @@ sleep_until_wanted(struct ma__worker *self)
 		pthread_cond_wait(&self->wanted, &workers->lock);
 	while (atomic_load_explicit(&self->idle, memory_order_relaxed));
 	self->asleep = false;
+	ma__worker_looks(self, ma__now());
 	kept_off = self->kept_off;
 	self->kept_off = false;
 	if (kept_off && self->moved) {

@@ -124,6 +124,7 @@ init_threads(struct ma__workers *workers)
 		worker->asleep = false;
 		worker->kept_off = false;
 		worker->moved = false;
+		worker->op = NULL;
 		ma__worker_init_idling(worker);
 	}
 	return 0;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * workers_overdue.c -- a worker that does not come back from a piece
+ *
+ * A piece is what about 100 us suffice for, if the memory is there. A page that
+ * comes from a slow disk, from swap, or from the program itself (userfaultfd) takes
+ * milliseconds, and there are 256 in a large piece. Meanwhile the worker is awake,
+ * but does not look at the queue, and what is left there waits behind it while
+ * others sleep.
+ *
+ * So a worker with a piece that has not looked for LATE is *overdue*: who notices
+ * counts it as inside (workers.c), until it looks again, and wakes another one, if
+ * need be. A worker looks when it begins not to be idle, and when it has ended a
+ * piece. Of ends of small pieces it notes the time of one in 16: a look at the clock
+ * takes as long as such a piece. What it has noted is earlier than it looked, then,
+ * by microseconds; or by more if one of these pieces took long, and it may be called
+ * overdue wrongly, once, because thereupon it notes the time.
+ *
+ * Who notices. Nobody watches the clock, but those who come by do: who queues an
+ * operation outside a wait, as the first of its line (queue.c), or as the 16th of
+ * any; and a poll that finds its operation QUEUED, with nobody at it, is not the one
+ * that queued it, and does not help. The library's own waits and monitors poll so
+ * after 4 ms, 8 ms, ... (pace.h). What is left: an operation that is queued within
+ * LATE of the last look, is not polled, and is not followed by others, has to wait for
+ * the end of the piece. To watch for that would cost those whose memory is there: the
+ * start of a second operation would have to wake a worker, or an idle one tick while
+ * others work.
+ *
+ * Interleavings. W is overdue, V is idle, S starts an operation. All is under the
+ * lock, so these are all that there are.
+ *
+ * - S finds W overdue: W is inside, and if no other awake worker looks, S wakes V. V
+ *   counts as looking until it has a piece, and LATE beyond that: of many that are
+ *   started in a row the first wakes V, the others nobody.
+ * - W comes back before V: it is not inside any more, and takes the operation. V
+ *   finds nothing and gets idle: a wake too many, no more.
+ * - W comes back before S: it has noted the time, and looks.
+ * - W comes back, and calls a waker of the program: it goes inside, if it is not by
+ *   then, and summons, as ever.
+ * - V, too, goes into a piece and stays there: it is overdue for who comes by after
+ *   that, and so on, until there is no idle worker.
+ * - W was taken off the list and has not run yet: it counts as looking however long
+ *   that takes. The system would hardly let another one run instead.
+ *
+ * So an operation that is left to a worker which is not overdue is left to one that
+ * looks, or has LATE to do so; (I) holds but for what is said above. A worker
+ * that loses its processor in the middle of a piece is overdue, too. Then, beside busy
+ * processes, there may be a wake too many each LATE.
+ */
+
+#include "clock.h"
+#include "workers.h"
+
+/* 20 times as long as a piece takes, and less than people notice. */
+#define LATE (2 * MA__MS)
+
+void
+ma__worker_set_inside(struct ma__worker *worker, bool inside)
+{
+	if (worker->inside == inside)
+		return;
+	worker->inside = inside;
+	if (inside)
+		worker->workers->inside++;
+	else
+		worker->workers->inside--;
+}
+
+void
+ma__worker_has_executed(struct ma__worker *worker, size_t n)
+{
+	if (n < MA__EXECUTED_MOST)
+		worker->executed += n + MA__EXECUTED_MOST / 16;
+	else
+		worker->executed = MA__EXECUTED_MOST;
+	if (worker->executed >= MA__EXECUTED_MOST)
+		ma__worker_looks(worker, ma__now());
+}
+
+bool
+ma__workers_note_overdue(struct ma__workers *workers)
+{
+	uint64_t now;
+
+	if (workers->idle == NULL || workers->awake == workers->inside)
+		return workers->idle != NULL;
+	now = ma__now();
+	for (size_t i = 0; i < workers->count; i++) {
+		struct ma__worker *const worker = &workers->threads[i];
+
+		/* Relaxed: changed under the lock. */
+		if (worker->inside ||
+			atomic_load_explicit(&worker->idle,
+				memory_order_relaxed))
+			continue;
+		/* The others do not matter, as long as this one looks. */
+		if (worker->op == NULL ||
+			ma__after(worker->looked_at, LATE) > now)
+			return false;
+		ma__worker_set_inside(worker, true);
+		ma__worker_may_be_long(worker);
+	}
+	return true;
+}
