@@ -5,6 +5,12 @@
  * Pieces are what takes about 100 us; towards the end they get smaller, so that
  * who has none left waits for little.
  *
+ * If the memory is not there (workers_overdue.c), a piece of that size takes much
+ * longer, and everybody who might have taken something else has to wait for it. So
+ * pieces are cut to what was executed in SLOW; a page at least. They are cut for a
+ * worker that lost its processor, too; but those that are quick grow again.
+ * (Those of an overlapping move that go one at a time stay as they are.)
+ *
  * Overlapping moves. Say dst is below src by `shift`. Then writing the bytes
  * from a to b destroys the source of those from a - shift to b - shift: they
  * have to be done before. So bytes are taken upwards, and none that is more
@@ -35,6 +41,9 @@
 
 #define PAGE ((size_t)4096)
 
+/* No piece should take longer, nanoseconds. */
+#define SLOW 1000000
+
 void
 ma__pieces_init(struct ma__pieces *pieces, const struct ma__request *request,
 	bool whole)
@@ -46,6 +55,7 @@ ma__pieces_init(struct ma__pieces *pieces, const struct ma__request *request,
 	pieces->taken = 0;
 	pieces->undone[0] = 0;
 	pieces->undone[1] = 0;
+	pieces->most = (unsigned)MA__PIECE_MAX;
 	pieces->whole = whole;
 	pieces->down = false;
 	pieces->alone = false;
@@ -79,15 +89,17 @@ ma__pieces_ready(const struct ma__pieces *pieces,
 static size_t
 size_of(const struct ma__pieces *pieces, size_t left, size_t rest)
 {
+	const size_t least =
+		pieces->most < PIECE_MIN ? pieces->most : PIECE_MIN;
 	size_t n = rest / 4;
 
-	if (pieces->whole || pieces->alone || left < 2 * PIECE_MIN)
+	if (pieces->whole || pieces->alone || left < 2 * least)
 		return left;
-	if (n > MA__PIECE_MAX)
-		n = MA__PIECE_MAX;
+	if (n > pieces->most)
+		n = pieces->most;
 	if (n > left / 2)
 		n = left / 2;
-	return n < PIECE_MIN ? PIECE_MIN : n;
+	return n < least ? least : n;
 }
 
 struct ma__piece
@@ -126,4 +138,21 @@ ma__pieces_done(struct ma__pieces *pieces, struct ma__piece piece)
 {
 	if (piece.n != 0)
 		pieces->undone[piece.from / pieces->wave % 2] -= piece.n;
+}
+
+void
+ma__pieces_took(struct ma__pieces *pieces, size_t n, uint64_t ns)
+{
+	if (pieces->whole || pieces->alone)
+		return;
+	if (n == 0 || ns > SLOW) {
+		/* By a double: the product may be too large. */
+		n = n == 0 ? 0 : (size_t)((double)n * SLOW / (double)ns);
+		if (n < pieces->most)
+			pieces->most = (unsigned)(n > PAGE ? n : PAGE);
+	} else if (ns < SLOW / 4) {
+		pieces->most = pieces->most > MA__PIECE_MAX / 2
+			? (unsigned)MA__PIECE_MAX
+			: 2 * pieces->most;
+	}
 }

@@ -19,6 +19,7 @@ struct ma__pieces {
 	size_t taken; /* bytes, in order */
 	size_t wave; /* see pieces.c */
 	size_t undone[2]; /* bytes of the latest even wave, and odd one */
+	unsigned most; /* the largest piece, for what is known */
 	bool whole; /* all in one piece */
 	bool down;
 	bool alone; /* one piece at a time */
@@ -51,6 +52,12 @@ struct ma__piece ma__pieces_take(struct ma__pieces *pieces,
 
 /* A piece has been executed. */
 void ma__pieces_done(struct ma__pieces *pieces, struct ma__piece piece);
+
+/*
+ * A piece took so long, or, if `n` is 0, takes longer than any should: the next ones
+ * are cut accordingly.
+ */
+void ma__pieces_took(struct ma__pieces *pieces, size_t n, uint64_t ns);
 
 /* Where the piece begins in the operation. */
 static inline size_t

@@ -7,7 +7,9 @@
  * complete at the end, rather than one by one, for which nobody is better off. So
  * operations of about one size are a line, in which the first is served until it
  * is done, and the lines take turns by bytes: as many for each, and of two that
- * have had as many, the shorter operations' first.
+ * have had as many, the shorter operations' first. A turn that took longer than a
+ * nanosecond a byte counts by its time: the memory is slow then, and the piece may be
+ * small (pieces.c).
  *
  * Then no operation waits for longer than MA__LINES times what is before it in its
  * own line takes, however much there is in others: none starves, large or small.
@@ -127,4 +129,13 @@ ma__queue_served(struct ma__queue *queue, const struct ma__op *op, size_t n)
 	else
 		line->served = queue->now;
 	line->served += n < TURN_MAX ? n : TURN_MAX;
+}
+
+void
+ma__queue_lasted(struct ma__queue *queue, const struct ma__op *op, size_t n,
+	uint64_t ns)
+{
+	if (ns > n)
+		queue->lines[line_of(op)].served +=
+			ns - n < TURN_MAX ? ns - n : TURN_MAX;
 }

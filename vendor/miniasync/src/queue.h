@@ -46,4 +46,8 @@ struct ma__op *ma__queue_next(const struct ma__queue *queue);
 void ma__queue_served(struct ma__queue *queue, const struct ma__op *op,
 	size_t n);
 
+/* A turn of so many bytes, which have been counted, took so long. */
+void ma__queue_lasted(struct ma__queue *queue, const struct ma__op *op,
+	size_t n, uint64_t ns);
+
 #endif /* MA_QUEUE_H */

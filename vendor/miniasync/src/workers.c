@@ -295,6 +295,7 @@ work(struct ma__worker *self, struct ma__op *op)
 	struct ma__workers *workers = self->workers;
 	const struct ma__piece piece = take(workers, op, MA__WORKER);
 	struct ma__worker *other;
+	uint64_t ns;
 
 	ma__pool_hold(op);
 	self->op = op;
@@ -309,7 +310,13 @@ work(struct ma__worker *self, struct ma__op *op)
 	pthread_mutex_lock(&workers->lock);
 	ma__worker_set_inside(self, false);
 	self->op = NULL;
-	ma__worker_has_executed(self, op->function ? op->weight : piece.n);
+	if (op->pieces.most < MA__PIECE_MAX)
+		ma__worker_may_be_long(self);
+	ns = ma__worker_has_executed(self, op->function ? op->weight : piece.n);
+	if (ns != 0 && !op->function) {
+		ma__pieces_took(&op->pieces, piece.n, ns);
+		ma__queue_lasted(&workers->queue, op, piece.n, ns);
+	}
 	give_back(op, piece);
 	ma__pool_drop(&workers->pool, op);
 }

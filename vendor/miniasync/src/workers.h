@@ -142,8 +142,11 @@ ma__worker_may_be_long(struct ma__worker *worker)
 	worker->executed = MA__EXECUTED_MOST;
 }
 
-/* Under the lock: it has executed so many bytes, and is about to look. */
-void ma__worker_has_executed(struct ma__worker *worker, size_t n);
+/*
+ * Under the lock: it has executed so many bytes, and is about to look. Nanoseconds
+ * since it looked last, or 0 if they are not known.
+ */
+uint64_t ma__worker_has_executed(struct ma__worker *worker, size_t n);
 
 /*
  * Under the lock: counts those that are overdue as inside, if there is an idle one.

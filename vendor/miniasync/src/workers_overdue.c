@@ -26,6 +26,9 @@
  * start of a second operation would have to wake a worker, or an idle one tick while
  * others work.
  *
+ * The other worker goes on with what the overdue one is at, when there is nothing else,
+ * and would be stuck as well. So that operation is cut finely from then on (pieces.c).
+ *
  * Interleavings. W is overdue, V is idle, S starts an operation. All is under the
  * lock, so these are all that there are.
  *
@@ -66,15 +69,19 @@ ma__worker_set_inside(struct ma__worker *worker, bool inside)
 		worker->workers->inside--;
 }
 
-void
+uint64_t
 ma__worker_has_executed(struct ma__worker *worker, size_t n)
 {
+	const uint64_t before = worker->looked_at;
+
 	if (n < MA__EXECUTED_MOST)
 		worker->executed += n + MA__EXECUTED_MOST / 16;
 	else
 		worker->executed = MA__EXECUTED_MOST;
-	if (worker->executed >= MA__EXECUTED_MOST)
-		ma__worker_looks(worker, ma__now());
+	if (worker->executed < MA__EXECUTED_MOST)
+		return 0;
+	ma__worker_looks(worker, ma__now());
+	return worker->looked_at - before;
 }
 
 bool
@@ -99,6 +106,7 @@ ma__workers_note_overdue(struct ma__workers *workers)
 			return false;
 		ma__worker_set_inside(worker, true);
 		ma__worker_may_be_long(worker);
+		ma__pieces_took(&worker->op->pieces, 0, 0);
 	}
 	return true;
 }

@@ -83,9 +83,24 @@ finish(struct run *r, int which)
 	r->at_work[which] = r->at_work[--r->working];
 }
 
+/* How long a piece took: as always, or anything, or longer than it should. */
+static void
+say_how_long(struct run *r, uint64_t random)
+{
+	const size_t n = r->at_work[0].n;
+
+	if (random % 4 == 0)
+		ma__pieces_took(&r->pieces, n, random % 1000000);
+	else if (random % 4 == 1)
+		ma__pieces_took(&r->pieces, n, random);
+	else if (random % 4 == 2)
+		ma__pieces_took(&r->pieces, 0, 0);
+	CHECK(r->pieces.most >= 4096 && r->pieces.most <= MIB);
+}
+
 /* How many pieces were at work at a time, at most. */
 static int
-execute(size_t n, uintptr_t dst, uintptr_t src, uint64_t seed)
+execute_at(size_t n, uintptr_t dst, uintptr_t src, uint64_t seed, bool paced)
 {
 	struct run r = {.request = {.type = VDM_OPERATION_MEMMOVE,
 				.dst = (char *)dst,
@@ -105,6 +120,8 @@ execute(size_t n, uintptr_t dst, uintptr_t src, uint64_t seed)
 			take(&r);
 			pieces++;
 		} else {
+			if (!paced)
+				say_how_long(&r, t_random(&random));
 			finish(&r, (int)(t_random(&random) % r.working));
 		}
 	}
@@ -112,8 +129,17 @@ execute(size_t n, uintptr_t dst, uintptr_t src, uint64_t seed)
 	CHECK_INT(r.working, 0);
 	/* no piece takes much more than 100 us, and none is tiny */
 	CHECK(pieces >= n / MIB);
-	CHECK(pieces <= n / (100 << 10) + 1 || r.pieces.wave < n);
+	CHECK(!paced || pieces <= n / (100 << 10) + 1 || r.pieces.wave < n);
 	return r.most;
+}
+
+/* If all of them take as long as they should; and the same otherwise, for the rest. */
+static int
+execute(size_t n, uintptr_t dst, uintptr_t src, uint64_t seed)
+{
+	if (seed % 8 == 0)
+		execute_at(n, dst, src, seed, false);
+	return execute_at(n, dst, src, seed, true);
 }
 
 static const uintptr_t at = (uintptr_t)1 << 40;
@@ -187,4 +213,49 @@ whole(void)
 	}
 }
 
-T_MAIN(T_CASE(apart), T_CASE(overlapping), T_CASE(whole))
+/* What is slow is cut to what takes a millisecond, and grows if it is quick again. */
+static void
+slow(void)
+{
+	struct ma__request request = {
+		.type = VDM_OPERATION_MEMSET, .dst = (char *)at, .n = 64 * MIB};
+	struct ma__pieces pieces;
+	struct ma__piece piece;
+
+	ma__pieces_init(&pieces, &request, false);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, MIB);
+	ma__pieces_took(&pieces, piece.n, 1000000);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, MIB);
+	ma__pieces_took(&pieces, piece.n, 16000000);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, MIB / 16);
+	ma__pieces_took(&pieces, piece.n, 500000);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, MIB / 16);
+	/* one that was begun before is no reason for larger ones */
+	ma__pieces_took(&pieces, MIB, 2000000);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, MIB / 16);
+	ma__pieces_took(&pieces, piece.n, UINT64_MAX);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, 4096);
+	for (size_t n = 8192; n <= 4 * MIB; n *= 2) {
+		ma__pieces_took(&pieces, piece.n, 1000);
+		piece = ma__pieces_take(&pieces, &request);
+		CHECK_INT(piece.n, n < MIB ? n : MIB);
+	}
+	ma__pieces_took(&pieces, 0, 0);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, 4096);
+
+	/* but not one that goes piece by piece */
+	request.src = request.dst + 4096;
+	ma__pieces_init(&pieces, &request, false);
+	ma__pieces_took(&pieces, 0, 0);
+	piece = ma__pieces_take(&pieces, &request);
+	CHECK_INT(piece.n, MIB);
+}
+
+T_MAIN(T_CASE(apart), T_CASE(overlapping), T_CASE(whole), T_CASE(slow))

@@ -292,6 +292,37 @@ functions(void)
 	CHECK(work(&queue) == NULL);
 }
 
+/* Nor does who is slow have more than its time: its turns count for more. */
+static void
+slow_ones(void)
+{
+	struct ma__queue queue;
+	struct ma__op slow = op_of(GIB);
+	struct ma__op small[8];
+	size_t n = 0;
+
+	ma__queue_init(&queue);
+	ma__queue_add(&queue, &slow);
+	for (size_t i = 0; i < T_COUNT(small); i++) {
+		small[i] = op_of(MIB);
+		ma__queue_add(&queue, &small[i]);
+	}
+	while (atomic_load(&small[7].queued)) {
+		const size_t before = slow.pieces.taken;
+
+		CHECK(work(&queue) != NULL);
+		if (slow.pieces.taken == before)
+			continue;
+		/* What has been counted as bytes is not counted again. */
+		ma__queue_lasted(&queue, &slow, MIB, MIB / 2);
+		ma__queue_lasted(&queue, &slow, MIB, 3 * MIB);
+		n++;
+	}
+	CHECK_INT(n, 3);
+	ma__queue_lasted(&queue, &slow, 0, UINT64_MAX);
+	CHECK(work(&queue) == &slow);
+}
+
 /* What a function is told to do need not exist. */
 static void
 huge(void)
@@ -319,4 +350,4 @@ huge(void)
 T_MAIN(T_CASE(in_order), T_CASE(removal), T_CASE(small_passes_large),
 	T_CASE(large_one_by_one), T_CASE(all_at_once), T_CASE(one_at_a_time),
 	T_CASE(four_sizes), T_CASE(nothing_is_saved_up), T_CASE(not_ready),
-	T_CASE(functions), T_CASE(huge))
+	T_CASE(functions), T_CASE(slow_ones), T_CASE(huge))

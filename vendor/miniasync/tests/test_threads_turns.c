@@ -3,10 +3,12 @@
  * test_threads_turns.c -- the worker of a mover goes by turns, small ones first
  *
  * A copy of the program's own holds the only worker while others are queued. Then
- * nobody polls until all are complete: their wakers note the order.
+ * nobody polls until all are complete: their wakers note the order. Time is the test's
+ * own, since bytes that take long count for more.
  */
 
 #include "gated.h"
+#include "passing.h"
 
 #define MIB ((size_t)1 << 20)
 
