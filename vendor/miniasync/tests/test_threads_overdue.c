@@ -8,47 +8,16 @@
  */
 
 #include "helpers.h"
-#include "passing.h"
 
-#include <sys/mman.h>
-
-#include "waiters.h"
-
-/* One wake can be held back: then the worker has not got a processor yet. */
-static atomic_int wakes;
-static atomic_int hold_next;
-static pthread_cond_t *held;
-
-int __real_pthread_cond_signal(pthread_cond_t *cond);
-int __wrap_pthread_cond_signal(pthread_cond_t *cond);
-int
-__wrap_pthread_cond_signal(pthread_cond_t *cond)
-{
-	atomic_fetch_add(&wakes, 1);
-	if (atomic_exchange(&hold_next, 0)) {
-		held = cond;
-		return 0;
-	}
-	return __real_pthread_cond_signal(cond);
-}
+#include "counted_wakes.h"
+#include "missing.h"
 
 /* A fill of so much, whose first bytes are missing; most of it stays in the queue. */
 #define M ((size_t)2 << 20)
 
-enum { N = 65536, SMALL = 64, ROW = 64 };
+enum { SMALL = 64, ROW = 64 };
 
-static unsigned char *missing;
-static sem_t at_missing;
-static sem_t provide;
-
-static void
-on_segv(int sig)
-{
-	(void)sig;
-	t_open(&at_missing);
-	t_pass(&provide);
-	CHECK(mprotect(missing, N, PROT_READ | PROT_WRITE) == 0);
-}
+static struct missing missing;
 
 struct stuck {
 	struct data_mover_threads *mover;
@@ -56,50 +25,28 @@ struct stuck {
 	struct vdm_operation_future fill;
 };
 
-/* All but so many workers sleep. */
-static void
-settle(unsigned awake)
-{
-	while (atomic_load(&ma__workers_running) != awake) {
-		/* Or those that look would do so for ever. */
-		let_pass(100000);
-		sched_yield();
-	}
-}
-
 static void
 stick(struct stuck *s)
 {
-	s->fill = vdm_memset(s->vdm, missing, 5, M, 0);
+	s->fill = vdm_memset(s->vdm, missing.bytes, 5, M, 0);
 	CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&s->fill), NULL),
 		FUTURE_STATE_RUNNING);
-	t_pass(&at_missing);
+	t_pass(&missing.met);
 }
 
 static void
 unstick(struct stuck *s)
 {
-	t_open(&provide);
+	t_open(&missing.provide);
 	poll_out(FUTURE_AS_RUNNABLE(&s->fill));
-	CHECK(missing[0] == 5 && missing[M - 1] == 5);
-	CHECK(mprotect(missing, N, PROT_NONE) == 0);
+	CHECK(missing.bytes[0] == 5 && missing.bytes[M - 1] == 5);
+	missing_again(&missing);
 }
 
 static void
 begin(struct stuck *s, size_t nthreads, enum future_notifier_type desired)
 {
-	struct sigaction action;
-
-	CHECK(sem_init(&at_missing, 0, 0) == 0);
-	CHECK(sem_init(&provide, 0, 0) == 0);
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = on_segv;
-	sigemptyset(&action.sa_mask);
-	CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
-	missing = mmap(NULL, M, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(missing != MAP_FAILED);
-	CHECK(mprotect(missing, N, PROT_NONE) == 0);
+	missing_init(&missing, M);
 	s->mover = data_mover_threads_new(nthreads, 1, desired);
 	CHECK(s->mover != NULL);
 	s->vdm = data_mover_threads_get_vdm(s->mover);
@@ -115,7 +62,7 @@ end(struct stuck *s)
 {
 	unstick(s);
 	data_mover_threads_delete(s->mover);
-	CHECK(munmap(missing, M) == 0);
+	missing_fini(&missing);
 }
 
 static unsigned char bytes[ROW][SMALL];
