@@ -9,7 +9,8 @@
  * is done, and the lines take turns by bytes: as many for each, and of two that
  * have had as many, the shorter operations' first. A turn that took longer than a
  * nanosecond a byte counts by its time: the memory is slow then, and the piece may be
- * small (pieces.c).
+ * small (pieces.c). But only by a second at most: it may be the process that was
+ * stopped, for hours, and its next pieces are as quick as ever.
  *
  * Then no operation waits for longer than MA__LINES times what is before it in its
  * own line takes, however much there is in others: none starves, large or small.
@@ -30,6 +31,9 @@
 
 /* No turn counts for more: a terabyte. So the clock never runs out. */
 #define TURN_MAX ((uint64_t)1 << 40)
+
+/* Nor for more time: a second. */
+#define LASTED_MAX ((uint64_t)1 << 30)
 
 void
 ma__queue_init(struct ma__queue *queue)
@@ -137,5 +141,5 @@ ma__queue_lasted(struct ma__queue *queue, const struct ma__op *op, size_t n,
 {
 	if (ns > n)
 		queue->lines[line_of(op)].served +=
-			ns - n < TURN_MAX ? ns - n : TURN_MAX;
+			ns - n < LASTED_MAX ? ns - n : LASTED_MAX;
 }

@@ -323,6 +323,27 @@ slow_ones(void)
 	CHECK(work(&queue) == &slow);
 }
 
+/* Nor is who was stopped for long, by the system perhaps, put off for as long. */
+static void
+a_long_one(void)
+{
+	struct ma__queue queue;
+	struct ma__op large = op_of(32 * GIB);
+	struct ma__op small[2] = {op_of(MIB), op_of(MIB)};
+
+	ma__queue_init(&queue);
+	ma__queue_add(&queue, &large);
+	for (int i = 0; i < 2; i++)
+		ma__queue_add(&queue, &small[i]);
+	CHECK(work(&queue) == &small[0]);
+	ma__queue_lasted(&queue, &small[0], MIB, 3600 * T_SECOND);
+	while (atomic_load(&small[1].queued)) {
+		CHECK(large.pieces.taken < 2 * GIB);
+		CHECK(work(&queue) != NULL);
+	}
+	CHECK(large.pieces.taken > GIB / 2);
+}
+
 /* What a function is told to do need not exist. */
 static void
 huge(void)
@@ -350,4 +371,4 @@ huge(void)
 T_MAIN(T_CASE(in_order), T_CASE(removal), T_CASE(small_passes_large),
 	T_CASE(large_one_by_one), T_CASE(all_at_once), T_CASE(one_at_a_time),
 	T_CASE(four_sizes), T_CASE(nothing_is_saved_up), T_CASE(not_ready),
-	T_CASE(functions), T_CASE(slow_ones), T_CASE(huge))
+	T_CASE(functions), T_CASE(slow_ones), T_CASE(a_long_one), T_CASE(huge))
