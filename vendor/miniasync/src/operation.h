@@ -66,7 +66,8 @@ struct ma__op {
 	struct ma__cell *cell; /* counted */
 	atomic_uint calls; /* of the waker, before the present one */
 
-	unsigned reminded; /* the poller's: when it last did; see workers.c */
+	unsigned reminded; /* the poller's: when it last did; see
+			      workers_overdue.c */
 };
 
 /*

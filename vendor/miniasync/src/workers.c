@@ -80,7 +80,7 @@
  *
  *   A worker that executes a piece looks again 100 us later, if the memory is
  *   there. One that does not come back is overdue, and counted as inside by who
- *   notices (workers_overdue.c).
+ *   notices (workers_overdue.c): who leaves something to others has a look.
  *
  *   Nobody wakes a second worker unless what is queued is worth it: waking one
  *   takes 10 us of the waker's time, and the other comes 15 to 60 us later. One
@@ -138,9 +138,6 @@
 
 /* From so many bytes on a worker is to run beside who wakes it. */
 #define ELSEWHERE_MIN ((size_t)1 << 20)
-
-/* Polls of an operation that are no further apart remind once; nanoseconds. */
-#define REMINDERS (100 * MA__US)
 
 /*
  * Takes care, under the lock, that a worker which is about to be woken runs beside
@@ -223,6 +220,15 @@ summon(struct ma__workers *workers, size_t more, int busy)
 	return worker;
 }
 
+struct ma__worker *
+ma__workers_summon(struct ma__workers *workers, size_t more, int busy)
+{
+	if (workers->idle != NULL && workers->awake != workers->inside &&
+		ma__queue_next(&workers->queue) != NULL)
+		ma__workers_note_overdue(workers, NULL);
+	return summon(workers, more, busy);
+}
+
 void
 ma__worker_wake(struct ma__worker *worker)
 {
@@ -283,7 +289,7 @@ worker_blocks(void *arg)
 	pthread_mutex_lock(&workers->lock);
 	ma__worker_set_inside(self, true);
 	ma__worker_may_be_long(self);
-	other = summon(workers, 0, workers->starter);
+	other = ma__workers_summon(workers, 0, workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(other);
 }
@@ -300,7 +306,8 @@ work(struct ma__worker *self, struct ma__op *op)
 	ma__pool_hold(op);
 	self->op = op;
 	ma__worker_set_inside(self, op->function);
-	other = summon(workers, 0, workers->starter);
+	other = (op->function ? ma__workers_summon : summon)(workers, 0,
+		workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 
 	ma__worker_wake(other);
@@ -321,13 +328,14 @@ work(struct ma__worker *self, struct ma__op *op)
 	ma__pool_drop(&workers->pool, op);
 }
 
-/* Is there one executor too many, and another worker to look at the queue? */
+/* Is it one executor too many, and another worker there to look at the queue? */
 static bool
-is_one_too_many(const struct ma__workers *workers)
+is_one_too_many(struct ma__workers *workers, const struct ma__worker *self)
 {
 	return workers->helping != 0 && !workers->stopping &&
 		workers->awake >= workers->inside + 2 &&
-		workers->awake + workers->helping > ma__waiters_cpus();
+		workers->awake + workers->helping > ma__waiters_cpus() &&
+		!ma__workers_note_overdue(workers, self);
 }
 
 void *
@@ -346,7 +354,7 @@ ma__worker_main(void *arg)
 		/* What is not ready is left to who makes it so. */
 		if (op == NULL && workers->stopping)
 			break;
-		if (op == NULL || is_one_too_many(workers))
+		if (op == NULL || is_one_too_many(workers, self))
 			ma__worker_be_idle(self);
 		else
 			work(self, op);
@@ -366,7 +374,7 @@ settle(void *arg)
 	struct ma__worker *worker;
 
 	pthread_mutex_lock(&workers->lock);
-	worker = summon(workers, 0, -1);
+	worker = ma__workers_summon(workers, 0, -1);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 	ma__workers_unref(workers);
@@ -401,9 +409,10 @@ ma__workers_queue(struct ma__workers *workers, struct ma__op *op,
 	if (op->request.n >= ELSEWHERE_MIN || op->weight >= ELSEWHERE_MIN)
 		workers->starter = ma__os_processor();
 	/* Who starts many, one behind the other, does not pay for it each time. */
-	if (!ma__polling_helps() &&
-		(op->prev == NULL || workers->started % 16 == 0))
-		ma__workers_note_overdue(workers);
+	if (!owes && workers->idle != NULL &&
+		(op->prev == NULL || op->prev->pieces.taken != 0 ||
+			workers->started % 16 == 0))
+		ma__workers_note_overdue(workers, NULL);
 	if (!owes || worth_another(workers, workers->awake + 1, 0))
 		worker = summon(workers, helper != NULL, -1);
 	pthread_mutex_unlock(&workers->lock);
@@ -444,24 +453,6 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 	return true;
-}
-
-void
-ma__workers_remind(struct ma__workers *workers, struct ma__op *op)
-{
-	const unsigned now = (unsigned)(ma__now() / REMINDERS);
-	struct ma__worker *worker = NULL;
-
-	/* Or a thread that polls all the time would have the lock as often. */
-	if (op->reminded == now)
-		return;
-	op->reminded = now;
-	pthread_mutex_lock(&workers->lock);
-	/* Who executes a piece of it is enough: one more was not worth it. */
-	if (op->executors == 0 && ma__workers_note_overdue(workers))
-		worker = summon(workers, 0, -1);
-	pthread_mutex_unlock(&workers->lock);
-	ma__worker_wake(worker);
 }
 
 void

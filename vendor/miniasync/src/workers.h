@@ -149,10 +149,19 @@ ma__worker_may_be_long(struct ma__worker *worker)
 uint64_t ma__worker_has_executed(struct ma__worker *worker, size_t n);
 
 /*
- * Under the lock: counts those that are overdue as inside, if there is an idle one.
- * True if no worker is looking then.
+ * Under the lock: counts those that are overdue as inside. True if no worker is
+ * looking then, beside this one; NULL is none.
  */
-bool ma__workers_note_overdue(struct ma__workers *workers);
+bool ma__workers_note_overdue(struct ma__workers *workers,
+	const struct ma__worker *but);
+
+/*
+ * Under the lock, by who leaves what is queued to others, but not to those that are
+ * overdue: takes an idle worker off the list if need be, which is to be woken. See
+ * workers.c for the rest.
+ */
+struct ma__worker *ma__workers_summon(struct ma__workers *workers, size_t more,
+	int busy);
 
 /* Wakes a worker that was taken off the list of idle ones; NULL is none. */
 void ma__worker_wake(struct ma__worker *worker);

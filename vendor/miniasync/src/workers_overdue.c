@@ -16,15 +16,22 @@
  * by microseconds; or by more if one of these pieces took long, and it may be called
  * overdue wrongly, once, because thereupon it notes the time.
  *
- * Who notices. Nobody watches the clock, but those who come by do: who queues an
- * operation outside a wait, as the first of its line (queue.c), or as the 16th of
- * any; and a poll that finds its operation QUEUED, with nobody at it, is not the one
- * that queued it, and does not help. The library's own waits and monitors poll so
- * after 4 ms, 8 ms, ... (pace.h). What is left: an operation that is queued within
- * LATE of the last look, is not polled, and is not followed by others, has to wait for
- * the end of the piece. To watch for that would cost those whose memory is there: the
- * start of a second operation would have to wake a worker, or an idle one tick while
- * others work.
+ * Who notices. Nobody watches the clock, but those who come by do, and leave something
+ * in the queue to others:
+ *
+ *   who queues an operation, and does not owe a wake for it, as the first of its line
+ *   (queue.c) that has not been begun, or as the 16th of any; who settles what it
+ *   owes; a worker that goes inside; one that gets idle, as one too many, though there
+ *   is something to take; and a poll that finds its operation QUEUED, with nobody at
+ *   it, is not the one that queued it, and does not help. The library's own waits and
+ *   monitors poll so after 4 ms, 8 ms, ... (pace.h).
+ *
+ * What is left: an operation that is queued within LATE of the last look, or behind
+ * one that was, is not polled, and is followed by less than 16 others, has to wait for
+ * the end of the piece; and so has one behind a worker that goes into a piece of
+ * another and is stuck there, too. To watch for that would cost those whose memory is
+ * there: the start of a second operation would have to wake a worker, or an idle one
+ * tick while others work.
  *
  * The other worker goes on with what the overdue one is at, when there is nothing else,
  * and would be stuck as well. So that operation is cut finely from then on (pieces.c).
@@ -40,6 +47,11 @@
  * - W comes back before S: it has noted the time, and looks.
  * - W comes back, and calls a waker of the program: it goes inside, if it is not by
  *   then, and summons, as ever.
+ * - W is stuck, and nobody has noticed, because X was looking when S came. X takes a
+ *   function of the program, or calls a waker: it notices, and wakes V for what S has
+ *   started. Or it is one executor too many beside a helper: it notices, and stays.
+ * - The same with a wait that starts an operation, owes the wake, and ends: it
+ *   notices when it settles.
  * - V, too, goes into a piece and stays there: it is overdue for who comes by after
  *   that, and so on, until there is no idle worker.
  * - W was taken off the list and has not run yet: it counts as looking however long
@@ -56,6 +68,9 @@
 
 /* 20 times as long as a piece takes, and less than people notice. */
 #define LATE (2 * MA__MS)
+
+/* Polls of an operation that are no further apart remind once; nanoseconds. */
+#define REMINDERS (100 * MA__US)
 
 void
 ma__worker_set_inside(struct ma__worker *worker, bool inside)
@@ -85,18 +100,19 @@ ma__worker_has_executed(struct ma__worker *worker, size_t n)
 }
 
 bool
-ma__workers_note_overdue(struct ma__workers *workers)
+ma__workers_note_overdue(struct ma__workers *workers,
+	const struct ma__worker *but)
 {
 	uint64_t now;
 
-	if (workers->idle == NULL || workers->awake == workers->inside)
-		return workers->idle != NULL;
+	if (workers->awake == workers->inside)
+		return true;
 	now = ma__now();
 	for (size_t i = 0; i < workers->count; i++) {
 		struct ma__worker *const worker = &workers->threads[i];
 
 		/* Relaxed: changed under the lock. */
-		if (worker->inside ||
+		if (worker == but || worker->inside ||
 			atomic_load_explicit(&worker->idle,
 				memory_order_relaxed))
 			continue;
@@ -109,4 +125,23 @@ ma__workers_note_overdue(struct ma__workers *workers)
 		ma__pieces_took(&worker->op->pieces, 0, 0);
 	}
 	return true;
+}
+
+void
+ma__workers_remind(struct ma__workers *workers, struct ma__op *op)
+{
+	const unsigned now = (unsigned)(ma__now() / REMINDERS);
+	struct ma__worker *worker = NULL;
+
+	/* Or a thread that polls all the time would have the lock as often. */
+	if (op->reminded == now)
+		return;
+	op->reminded = now;
+	pthread_mutex_lock(&workers->lock);
+	/* Who executes a piece of it is enough: one more was not worth it. */
+	if (op->executors == 0 && workers->idle != NULL &&
+		ma__workers_note_overdue(workers, NULL))
+		worker = ma__workers_summon(workers, 0, -1);
+	pthread_mutex_unlock(&workers->lock);
+	ma__worker_wake(worker);
 }
