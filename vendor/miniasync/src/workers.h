@@ -47,6 +47,7 @@ struct ma__workers {
 	struct ma__pool pool;
 	size_t count;
 	atomic_uint moving; /* workers that do; a hint to who waits */
+	atomic_uint reminded; /* when a poll last did; a hint to others */
 	atomic_size_t refs; /* the mover's, and of waits that owe a wake */
 	pthread_mutex_t lock; /* of all below, and of the operations' part */
 	struct ma__queue queue;

@@ -171,6 +171,7 @@ ma__workers_new(size_t count, size_t limit, ma__execute_fn fn)
 	workers->forkable.child = fork_child;
 	workers->execute = fn;
 	atomic_init(&workers->moving, 0);
+	atomic_init(&workers->reminded, 0);
 	atomic_init(&workers->refs, 1);
 	ma__queue_init(&workers->queue);
 	workers->load = 0;

@@ -69,7 +69,7 @@
 /* 20 times as long as a piece takes, and less than people notice. */
 #define LATE (2 * MA__MS)
 
-/* Polls of an operation that are no further apart remind once; nanoseconds. */
+/* Polls that are no further apart remind once; nanoseconds. */
 #define REMINDERS (100 * MA__US)
 
 void
@@ -134,14 +134,20 @@ ma__workers_remind(struct ma__workers *workers, struct ma__op *op)
 	struct ma__worker *worker = NULL;
 
 	/* Or a thread that polls all the time would have the lock as often. */
-	if (op->reminded == now)
+	if (op->reminded == now ||
+		atomic_load_explicit(&workers->reminded,
+			memory_order_relaxed) == now)
 		return;
 	op->reminded = now;
 	pthread_mutex_lock(&workers->lock);
 	/* Who executes a piece of it is enough: one more was not worth it. */
-	if (op->executors == 0 && workers->idle != NULL &&
-		ma__workers_note_overdue(workers, NULL))
-		worker = ma__workers_summon(workers, 0, -1);
+	if (op->executors == 0 && workers->idle != NULL) {
+		/* Whoever is woken looks at the other operations, too. */
+		atomic_store_explicit(&workers->reminded, now,
+			memory_order_relaxed);
+		if (ma__workers_note_overdue(workers, NULL))
+			worker = ma__workers_summon(workers, 0, -1);
+	}
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(worker);
 }

@@ -190,5 +190,30 @@ in_a_row(void)
 	end(&s);
 }
 
+/* Polls that come one behind the other look at the workers once. */
+static void
+polled_in_a_row(void)
+{
+	struct stuck s;
+	struct vdm_operation_future futs[ROW];
+	uint64_t since;
+
+	begin(&s, 2, FUTURE_NOTIFIER_POLLER);
+	for (int i = 0; i < ROW; i++)
+		start(&s, &futs[i], i);
+	since = atomic_load(&passing_ns);
+	for (int i = 0; i < ROW; i++)
+		CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(&futs[i]), NULL),
+			FUTURE_STATE_RUNNING);
+	/* A microsecond for each look at the clock, and one poll in 100 has two. */
+	CHECK(atomic_load(&passing_ns) - since <= (ROW + 2) * (T_MS / 1000));
+	CHECK_INT(atomic_load(&wakes), 0);
+	unstick(&s);
+	for (int i = 0; i < ROW; i++)
+		poll_out(FUTURE_AS_RUNNABLE(&futs[i]));
+	data_mover_threads_delete(s.mover);
+	missing_fini(&missing);
+}
+
 T_MAIN(T_CASE(started_later), T_CASE(started_at_once), T_CASE(watched),
-	T_CASE(in_a_row))
+	T_CASE(in_a_row), T_CASE(polled_in_a_row))
