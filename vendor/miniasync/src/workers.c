@@ -278,17 +278,19 @@ give_back(struct ma__op *op, struct ma__piece piece)
 	op->executors--;
 }
 
-/* The worker is going to be inside something that may block. */
+/* The worker is going to be inside something that may block: a waker. */
 static void
 worker_blocks(void *arg)
 {
 	struct ma__worker *self = arg;
 	struct ma__workers *workers = self->workers;
+	/* What it has executed took until now: what comes is not the memory's time. */
+	const uint64_t now = ma__now();
 	struct ma__worker *other;
 
 	pthread_mutex_lock(&workers->lock);
 	ma__worker_set_inside(self, true);
-	ma__worker_may_be_long(self);
+	ma__worker_has_executed(self, now);
 	other = ma__workers_summon(workers, 0, workers->starter);
 	pthread_mutex_unlock(&workers->lock);
 	ma__worker_wake(other);
@@ -301,10 +303,11 @@ work(struct ma__worker *self, struct ma__op *op)
 	struct ma__workers *workers = self->workers;
 	const struct ma__piece piece = take(workers, op, MA__WORKER);
 	struct ma__worker *other;
-	uint64_t ns;
+	uint64_t now = 0;
 
 	ma__pool_hold(op);
 	self->op = op;
+	self->n = piece.n;
 	ma__worker_set_inside(self, op->function);
 	other = (op->function ? ma__workers_summon : summon)(workers, 0,
 		workers->starter);
@@ -313,17 +316,16 @@ work(struct ma__worker *self, struct ma__op *op)
 	ma__worker_wake(other);
 	if (execute(workers, op, piece))
 		ma__op_finish(op, worker_blocks, self);
+	/* Only the worker writes that. */
+	if (self->op == NULL)
+		now = ma__now();
 
 	pthread_mutex_lock(&workers->lock);
 	ma__worker_set_inside(self, false);
-	self->op = NULL;
-	if (op->pieces.most < MA__PIECE_MAX)
-		ma__worker_may_be_long(self);
-	ns = ma__worker_has_executed(self, op->function ? op->weight : piece.n);
-	if (ns != 0 && !op->function) {
-		ma__pieces_took(&op->pieces, piece.n, ns);
-		ma__queue_lasted(&workers->queue, op, piece.n, ns);
-	}
+	if (self->op != NULL)
+		ma__worker_has_executed(self, 0);
+	else
+		ma__worker_looks(self, now);
 	give_back(op, piece);
 	ma__pool_drop(&workers->pool, op);
 }

@@ -31,7 +31,8 @@ struct ma__worker {
 	int wanted_on; /* and the processor of who did it */
 	uint64_t looked_at; /* this and the next: workers_overdue.c */
 	size_t executed; /* bytes since then, with something for each piece */
-	struct ma__op *op; /* of which it executes a piece, or NULL */
+	struct ma__op *op; /* of which it executes a piece, or NULL, */
+	size_t n; /* of so many bytes */
 };
 
 /* Executes bytes of an operation: the mover's choice of function. */
@@ -144,10 +145,11 @@ ma__worker_may_be_long(struct ma__worker *worker)
 }
 
 /*
- * Under the lock: it has executed so many bytes, and is about to look. Nanoseconds
- * since it looked last, or 0 if they are not known.
+ * Under the lock: it has executed its piece, and is about to look, or inside. The
+ * operation's next pieces, and its turn, are made to fit if it took long. The time,
+ * or 0: then it is looked at if that is worth it.
  */
-uint64_t ma__worker_has_executed(struct ma__worker *worker, size_t n);
+void ma__worker_has_executed(struct ma__worker *worker, uint64_t now);
 
 /*
  * Under the lock: counts those that are overdue as inside. True if no worker is

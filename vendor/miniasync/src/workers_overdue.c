@@ -46,7 +46,8 @@
  *   finds nothing and gets idle: a wake too many, no more.
  * - W comes back before S: it has noted the time, and looks.
  * - W comes back, and calls a waker of the program: it goes inside, if it is not by
- *   then, and summons, as ever.
+ *   then, and summons, as ever. That is the end of its piece: the time that the waker
+ *   takes does not count.
  * - W is stuck, and nobody has noticed, because X was looking when S came. X takes a
  *   function of the program, or calls a waker: it notices, and wakes V for what S has
  *   started. Or it is one executor too many beside a helper: it notices, and stays.
@@ -84,19 +85,36 @@ ma__worker_set_inside(struct ma__worker *worker, bool inside)
 		worker->workers->inside--;
 }
 
-uint64_t
-ma__worker_has_executed(struct ma__worker *worker, size_t n)
+/* Is it time to look at the clock, after so many bytes? */
+static bool
+is_worth_a_look(struct ma__worker *worker, size_t n)
 {
-	const uint64_t before = worker->looked_at;
-
 	if (n < MA__EXECUTED_MOST)
 		worker->executed += n + MA__EXECUTED_MOST / 16;
 	else
 		worker->executed = MA__EXECUTED_MOST;
-	if (worker->executed < MA__EXECUTED_MOST)
-		return 0;
-	ma__worker_looks(worker, ma__now());
-	return worker->looked_at - before;
+	return worker->executed >= MA__EXECUTED_MOST;
+}
+
+void
+ma__worker_has_executed(struct ma__worker *worker, uint64_t now)
+{
+	struct ma__op *const op = worker->op;
+	const uint64_t before = worker->looked_at;
+	uint64_t ns;
+
+	worker->op = NULL;
+	if (now == 0 && op->pieces.most == MA__PIECE_MAX &&
+		!is_worth_a_look(worker, op->function ? op->weight : worker->n))
+		return;
+	if (now == 0)
+		now = ma__now();
+	ma__worker_looks(worker, now);
+	if (op->function)
+		return;
+	ns = now - before;
+	ma__pieces_took(&op->pieces, worker->n, ns);
+	ma__queue_lasted(&worker->workers->queue, op, worker->n, ns);
 }
 
 bool

@@ -35,14 +35,65 @@ note(void *data)
 }
 
 static void
-start(struct vdm_operation_future *fut, struct order *order)
+start(struct vdm_operation_future *fut, struct order *order,
+	void (*wake)(void *data))
 {
 	memset(order, 0, sizeof(*order));
 	order->notifier.waker.data = order;
-	order->notifier.waker.wake = note;
+	order->notifier.waker.wake = wake;
 	order->what = fut;
 	CHECK_INT(future_poll(FUTURE_AS_RUNNABLE(fut), &order->notifier),
 		FUTURE_STATE_RUNNING);
+}
+
+static void
+dawdle(void *data)
+{
+	let_pass(50 * T_MS);
+	note(data);
+}
+
+/* A waker's time is not that of the memory: it costs others nothing. */
+static void
+after_a_waker(void)
+{
+	enum { N = 65536 };
+	static char bytes[2][N];
+	struct vdm_operation_future small[2];
+	struct vdm_operation_future large;
+	struct order orders[3];
+	struct counting by;
+	struct copy copy;
+	struct data_mover_threads *const mover =
+		gated_new(1, FUTURE_NOTIFIER_WAKER);
+	struct vdm *const vdm = data_mover_threads_get_vdm(mover);
+	char *const memory = malloc(32 * MIB);
+
+	CHECK(memory != NULL);
+	CHECK(sem_init(&any_ended, 0, 0) == 0);
+	atomic_store(&endings, 0);
+	counting_init(&by);
+	copy_init(&copy, vdm, 1);
+	CHECK_INT(copy_poll(&copy, &by.notifier), FUTURE_STATE_RUNNING);
+	t_pass(&gate_entered);
+
+	large = vdm_memset(vdm, memory, 7, 32 * MIB, 0);
+	start(&large, &orders[2], note);
+	for (int i = 0; i < 2; i++) {
+		small[i] = vdm_memset(vdm, bytes[i], 7, N, 0);
+		start(&small[i], &orders[i], dawdle);
+	}
+	t_open(&gate);
+	for (int i = 0; i < 3; i++)
+		t_pass(&any_ended);
+	CHECK(ended[0] == &small[0]);
+	CHECK(ended[1] == &small[1]);
+	for (int i = 0; i < 2; i++)
+		poll_out(FUTURE_AS_RUNNABLE(&small[i]));
+	poll_out(FUTURE_AS_RUNNABLE(&large));
+	copy_await(&copy, &by);
+	data_mover_threads_delete(mover);
+	free(memory);
 }
 
 static void
@@ -67,11 +118,11 @@ in_turns(void)
 	t_pass(&gate_entered);
 
 	large = vdm_memset(vdm, memory, 7, 32 * MIB, 0);
-	start(&large, &orders[SMALL]);
+	start(&large, &orders[SMALL], note);
 	for (int i = 0; i < SMALL; i++) {
 		fills[i] =
 			vdm_memset(vdm, bytes + (size_t)i * MIB, i + 1, MIB, 0);
-		start(&fills[i], &orders[i]);
+		start(&fills[i], &orders[i], note);
 	}
 	t_open(&gate);
 	for (int i = 0; i < SMALL + 1; i++)
@@ -98,4 +149,4 @@ in_turns(void)
 	free(memory);
 }
 
-T_MAIN(T_CASE(in_turns))
+T_MAIN(T_CASE(in_turns), T_CASE(after_a_waker))
