@@ -8,7 +8,8 @@
  * If the memory is not there (workers_overdue.c), a piece of that size takes much
  * longer, and everybody who might have taken something else has to wait for it. So
  * pieces are cut to what was executed in SLOW; a page at least. They are cut for a
- * worker that lost its processor, too; but those that are quick grow again.
+ * worker that lost its processor, too; but those that are quick grow again, whoever
+ * executes them.
  * (Those of an overlapping move that go one at a time stay as they are.)
  *
  * Overlapping moves. Say dst is below src by `shift`. Then writing the bytes

@@ -428,6 +428,7 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 	struct ma__worker *worker = NULL;
 	struct ma__piece piece;
 	bool restore = false;
+	uint64_t since = 0;
 
 	pthread_mutex_lock(&workers->lock);
 	if (!atomic_load_explicit(&op->queued, memory_order_relaxed) ||
@@ -435,6 +436,9 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 		pthread_mutex_unlock(&workers->lock);
 		return false;
 	}
+	/* What is cut finely may be quick now, and no worker there to find out. */
+	if (op->pieces.most < MA__PIECE_MAX)
+		since = ma__now();
 	piece = take(workers, op, MA__HELPER);
 	*helped += op->function ? op->weight : piece.n;
 	workers->helping++;
@@ -448,6 +452,8 @@ ma__workers_help(struct ma__workers *workers, struct ma__op *op,
 	/* After that: see Forks. */
 	pthread_mutex_lock(&workers->lock);
 	workers->helping--;
+	if (since != 0)
+		ma__pieces_took(&op->pieces, piece.n, ma__now() - since);
 	give_back(op, piece);
 	/* It may be ready only now, and no worker have stayed for it. */
 	if (restore)

@@ -279,5 +279,46 @@ by_one_too_many(void)
 	data_mover_threads_delete(m);
 }
 
+/*
+ * What is left of the operation that it is stuck in is cut finely, once it is known.
+ * But not for long, by a helper that finds it quick.
+ */
+static void
+to_a_helper(void)
+{
+	const size_t n = 64 * MIB;
+	struct data_mover_threads *const m = new_queueing_mover(2);
+	struct vdm *const vdm = data_mover_threads_get_vdm(m);
+	struct data_mover_threads_stats stats = {.size = sizeof(stats)};
+	struct stuck stuck;
+	struct vdm_operation_future beside;
+	pthread_t helper;
+	sem_t done;
+
+	data_mover_threads_set_inline_below(m, 1);
+	CHECK(sem_init(&done, 0, 0) == 0);
+	settle(0);
+	stick(&stuck, vdm, n);
+	settle(1);
+	let_pass(3 * T_MS);
+	atomic_store(&hold_next, 1);
+	start(&beside, vdm_memset(vdm, small, 7, SMALL, 0), tell, &done);
+	CHECK_INT(atomic_load(&hold_next), 0);
+	t_start(&helper, wait_for, &stuck.fill);
+	do {
+		sched_yield();
+		CHECK_INT(data_mover_threads_get_stats(m, &stats), 0);
+	} while (stats.worker_bytes + stats.waiter_bytes < n);
+	CHECK_INT(stats.worker_pieces, 1);
+	CHECK(stats.waiter_pieces < 2 * n / MIB);
+	CHECK(__real_pthread_cond_signal(held) == 0);
+	t_pass(&done);
+	poll_out(FUTURE_AS_RUNNABLE(&beside));
+	provide(&stuck);
+	t_join(helper);
+	end(&stuck);
+	data_mover_threads_delete(m);
+}
+
 T_MAIN(T_CASE(behind_a_function), T_CASE(behind_a_waker), T_CASE(in_one_line),
-	T_CASE(by_a_wait), T_CASE(by_one_too_many))
+	T_CASE(by_a_wait), T_CASE(by_one_too_many), T_CASE(to_a_helper))
