@@ -98,6 +98,12 @@ def run_c_tests(session: nox.Session, *options: str, exclude: str = "^$") -> Non
     run_ctest(session, build, exclude)
 
 
+# Where the interpreter looks at signals depends on the Python only, and to try all
+# these places takes as long as all other tests: left out by sessions that are about
+# something else.
+ONCE_A_PYTHON = "--ignore=tests/test_interrupts.py"
+
+
 def run_docstring_examples(session: nox.Session) -> None:
     """Run the examples in the docstrings of the installed package."""
     session.run("pytest", "--doctest-modules", "--pyargs", "miniasync")
@@ -381,7 +387,7 @@ def system(session: nox.Session, interface: str) -> None:
         env=found_by,
     )
     session.run(
-        "pytest",
+        *("pytest", ONCE_A_PYTHON),
         *session.posargs,
         env={"MINIASYNC_TEST_PROVIDER": f"system {interface}"},
     )
@@ -400,7 +406,7 @@ def sdist(session: nox.Session) -> None:
             session.error(f"the sdist contains {sorted(leftovers)}")
         session.chdir(unpacked)
         session.install(".", *dependencies("tests"))
-        session.run("pytest", *session.posargs)
+        session.run("pytest", ONCE_A_PYTHON, *session.posargs)
 
 
 @nox.session
