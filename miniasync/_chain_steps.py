@@ -164,9 +164,8 @@ class Steps(Driven):
     def _is_to_end(self) -> bool:
         if self._asked:
             return True
-        interest = self.interest
-        if interest is not None and interest.dropped and not self.can_be_driven:
-            self._asked = True  # as in `_is_stuck`
+        if self._is_stuck():
+            self._asked = True
             return True
         return self._asked_within and any(chain._asked for chain in self._within)
 
