@@ -134,16 +134,6 @@ ma__worker_looks(struct ma__worker *worker, uint64_t now)
 	worker->executed = 0;
 }
 
-/* From so many bytes on the time is worth a look at the clock. */
-#define MA__EXECUTED_MOST ((size_t)64 << 10)
-
-/* Under the lock: what it is about to do may take long, however small it is. */
-static inline void
-ma__worker_may_be_long(struct ma__worker *worker)
-{
-	worker->executed = MA__EXECUTED_MOST;
-}
-
 /*
  * Under the lock: it has executed its piece, and is about to look, or inside. The
  * operation's next pieces, and its turn, are made to fit if it took long. The time,

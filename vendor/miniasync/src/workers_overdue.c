@@ -70,6 +70,9 @@
 /* 20 times as long as a piece takes, and less than people notice. */
 #define LATE (2 * MA__MS)
 
+/* From so many bytes on the time is worth a look at the clock. */
+#define EXECUTED_MOST ((size_t)64 << 10)
+
 /* Polls that are no further apart remind once; nanoseconds. */
 #define REMINDERS (100 * MA__US)
 
@@ -89,11 +92,11 @@ ma__worker_set_inside(struct ma__worker *worker, bool inside)
 static bool
 is_worth_a_look(struct ma__worker *worker, size_t n)
 {
-	if (n < MA__EXECUTED_MOST)
-		worker->executed += n + MA__EXECUTED_MOST / 16;
+	if (n < EXECUTED_MOST)
+		worker->executed += n + EXECUTED_MOST / 16;
 	else
-		worker->executed = MA__EXECUTED_MOST;
-	return worker->executed >= MA__EXECUTED_MOST;
+		worker->executed = EXECUTED_MOST;
+	return worker->executed >= EXECUTED_MOST;
 }
 
 void
@@ -139,7 +142,8 @@ ma__workers_note_overdue(struct ma__workers *workers,
 			ma__after(worker->looked_at, LATE) > now)
 			return false;
 		ma__worker_set_inside(worker, true);
-		ma__worker_may_be_long(worker);
+		/* What it is about may have taken long, however small it is. */
+		worker->executed = EXECUTED_MOST;
 		ma__pieces_took(&worker->op->pieces, 0, 0);
 	}
 	return true;
