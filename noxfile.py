@@ -25,6 +25,10 @@ C_LIBRARY = ROOT / "vendor" / "miniasync"
 DIST = ROOT / "dist"
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 CMAKE_MINIMUM = (3, 20)
+# Where the interpreter looks at signals depends on the Python only, and to try all
+# these places takes as long as all other tests: left out by sessions that are about
+# something else.
+ONCE_A_PYTHON = "--ignore=tests/test_interrupts.py"
 
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
@@ -96,12 +100,6 @@ def run_c_tests(session: nox.Session, *options: str, exclude: str = "^$") -> Non
     build = Path(session.create_tmp(), "c").resolve()
     cmake_build(session, C_LIBRARY, build, *options)
     run_ctest(session, build, exclude)
-
-
-# Where the interpreter looks at signals depends on the Python only, and to try all
-# these places takes as long as all other tests: left out by sessions that are about
-# something else.
-ONCE_A_PYTHON = "--ignore=tests/test_interrupts.py"
 
 
 def run_docstring_examples(session: nox.Session) -> None:
