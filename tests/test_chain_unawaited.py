@@ -22,7 +22,7 @@ from miniasync._sequence import Chain
 
 
 class Never(Future[str]):
-    """Not complete unless told, and steps in one thread only."""
+    """Not complete unless told; notes the threads that it is stepped in."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,16 +57,33 @@ def deep_within(gate: Gate) -> tuple[Future[Any], Future[Any]]:
     return copy, chain(chain(inner, Never()), Never())
 
 
-KINDS = [alone, in_c, in_a_chain, deep_within]
+@pytest.fixture(params=[alone, in_c, in_a_chain, deep_within])
+def made(request: pytest.FixtureRequest, gate: Gate) -> tuple[Future[Any], Future[Any]]:
+    """A step that is or has a copy at the gate, and the chain that is not awaited."""
+    step, whole = request.param(gate)
+    return step, whole
 
 
-@pytest.mark.parametrize("make", KINDS)
+class Called:
+    """A callback of a step."""
+
+    def __init__(self) -> None:
+        self._calls = threading.Semaphore(0)
+
+    def __call__(self, _: object) -> None:
+        self._calls.release()
+
+    def wait(self, gate: Gate) -> None:
+        """Let the copy through; return when the callback has been called."""
+        gate.wait_entered()
+        gate.open()
+        assert self._calls.acquire(timeout=30)
+
+
 def test_a_step_is_awaited(
-    run: Run,
-    gate: Gate,
-    make: Callable[[Gate], tuple[Future[Any], Future[Any]]],
+    run: Run, gate: Gate, made: tuple[Future[Any], Future[Any]]
 ) -> None:
-    step, whole = make(gate)
+    step, whole = made
     whole.poll()
     got: list[object] = []
 
@@ -85,39 +102,30 @@ def test_a_step_is_awaited(
     assert whole.running()
 
 
-@pytest.mark.parametrize("make", KINDS)
 def test_a_step_has_a_callback(
-    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+    gate: Gate, made: tuple[Future[Any], Future[Any]]
 ) -> None:
-    step, whole = make(gate)
+    step, whole = made
     whole.poll()
-    called = threading.Semaphore(0)
-    step.add_done_callback(lambda _: called.release())
-    gate.wait_entered()
-    gate.open()
-    assert called.acquire(timeout=30)
+    called = Called()
+    step.add_done_callback(called)
+    called.wait(gate)
     assert step.result() == b"12345"
     assert whole.running()
 
 
-@pytest.mark.parametrize("make", KINDS)
 def test_a_callback_was_there_before_the_chain(
-    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+    gate: Gate, made: tuple[Future[Any], Future[Any]]
 ) -> None:
-    step, whole = make(gate)
-    called = threading.Semaphore(0)
-    step.add_done_callback(lambda _: called.release())
+    step, whole = made
+    called = Called()
+    step.add_done_callback(called)
     whole.poll()
-    gate.wait_entered()
-    gate.open()
-    assert called.acquire(timeout=30)
+    called.wait(gate)
 
 
-@pytest.mark.parametrize("make", KINDS)
-def test_a_step_is_looked_at(
-    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
-) -> None:
-    step, whole = make(gate)
+def test_a_step_is_looked_at(gate: Gate, made: tuple[Future[Any], Future[Any]]) -> None:
+    step, whole = made
     whole.poll()
     gate.wait_entered()
     gate.open()
@@ -155,24 +163,21 @@ def test_no_thread_steps_what_is_the_users_own(gate: Gate) -> None:
     never = Never()
     whole = chain(copy, never, lambda _: None)
     never.add_done_callback(lambda _: None)
-    called = threading.Semaphore(0)
-    copy.add_done_callback(lambda _: called.release())
+    called = Called()
+    copy.add_done_callback(called)
     whole.poll()
-    gate.wait_entered()
-    gate.open()
-    assert called.acquire(timeout=30)
+    called.wait(gate)
     never.over = True
     whole.result()
     assert never.stepped_in == {threading.get_ident()}
 
 
-@pytest.mark.parametrize("make", KINDS)
 def test_a_loop_that_rests_keeps_no_callback_waiting(
-    gate: Gate, make: Callable[[Gate], tuple[Future[Any], Future[Any]]]
+    gate: Gate, made: tuple[Future[Any], Future[Any]]
 ) -> None:
-    step, whole = make(gate)
+    step, whole = made
     whole.poll()
-    called = threading.Semaphore(0)
+    called = Called()
 
     async def wait_for() -> None:
         await step
@@ -180,10 +185,8 @@ def test_a_loop_that_rests_keeps_no_callback_waiting(
     loop = asyncio.new_event_loop()
     task = loop.create_task(wait_for())
     loop.run_until_complete(asyncio.sleep(0))
-    step.add_done_callback(lambda _: called.release())
-    gate.wait_entered()
-    gate.open()
-    assert called.acquire(timeout=30)
+    step.add_done_callback(called)
+    called.wait(gate)
     loop.run_until_complete(task)
     loop.close()
 
@@ -197,9 +200,9 @@ def test_a_callback_comes_while_a_chain_is_taken_in(
     inner = chain(copy, Never())
     whole = chain(inner, lambda _: None)
     inner.start()
-    called = threading.Semaphore(0)
+    called = Called()
     acts: list[Callable[[], object]] = [
-        lambda: copy.add_done_callback(lambda _: called.release()),
+        lambda: copy.add_done_callback(called),
         whole.poll,
     ]
     first, then = acts[::-1] if place == "_merge" else acts
@@ -216,9 +219,7 @@ def test_a_callback_comes_while_a_chain_is_taken_in(
     first()
     assert getattr(Chain, place) is real
     assert inner._flight.parent is whole._flight
-    gate.wait_entered()
-    gate.open()
-    assert called.acquire(timeout=30)
+    called.wait(gate)
 
 
 def calls(function: Callable[[], object]) -> int:
